@@ -40,7 +40,10 @@ bool access_may(const struct object *o, const char *key, mode_t default_mode, co
 /* Is WHO root or the owner of O's directory? */
 bool access_owner(const struct object *o, const struct who *who);
 
-/* One line per key, "KEY UID GID MODE ACLHEX" with - for what is not set; for the store. */
+/* Called after every change, to make it last (set by the domains; NULL: nothing is kept). */
+extern void (*access_changed_hook)(struct object *o);
+
+/* One line per key, "KEY UID GID MODE ACLHEX" with - for what is not set and KEY . for the directory itself; for the store. */
 void access_print(const struct object *o, struct buf *out);
 int access_parse_line(struct object *o, struct str line, struct error *err);
 /* All keys below PREFIX ("disks/vda") go (the part is gone). */

@@ -14,6 +14,8 @@ struct console {
 	bool connected;
 	/* private below */
 	int fd;
+	char *log_path;
+	size_t log_size;
 	struct loop_fd *watch;
 	struct buf pending; /* bytes to the guest that it has not taken yet, bounded */
 	int log_fd;
@@ -21,6 +23,7 @@ struct console {
 };
 
 struct console *console_new(void *domain, const char *log_path); /* log_path: the replay file, read if it is there */
+void console_set_log(struct console *c, const char *log_path);	 /* another place for it, from the next connection on */
 void console_free(struct console *c);
 void console_connect(struct console *c, int fd); /* takes FD; -1: disconnected */
 /* Becomes the writer or -EBUSY.  WHO is any pointer that tells writers apart. */

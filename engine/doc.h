@@ -28,9 +28,17 @@ void doc_free(struct doc *doc);
 void doc_free_p(struct doc **doc);
 #define autodoc __attribute__((cleanup(doc_free_p)))
 
-/* Is TEXT one complete document: root element closed, and only white space, comments or PIs after it?  Incremental
- * use by writers in chunks; never allocates more than the parse itself.  0 complete, 1 more is needed, -EBADMSG never will be. */
-int doc_complete(struct str text);
+/* Is a text that arrives in pieces one complete document: root element closed, and only white space, comments or processing
+ * instructions after it?  0 complete, 1 more is needed, -EBADMSG it never will be.  Each byte is looked at once. */
+struct doc_scan {
+	unsigned char state, n;
+	bool bad, seen, closed; /* seen: a tag began; closed: the root element has ended */
+	unsigned depth;
+	char quote, last, before, head[8];
+};
+void doc_scan_init(struct doc_scan *s);
+int doc_scan_feed(struct doc_scan *s, struct str data);
+int doc_complete(struct str text); /* the same for a whole text */
 
 /* The text as it was parsed, with what was changed since; white space and comments are kept, new elements are
  * indented like their siblings.  Ends in a newline. */
@@ -40,6 +48,9 @@ void node_print(const struct node *n, struct buf *out); /* one element, own line
 struct node *doc_root(const struct doc *doc);
 const char *node_name(const struct node *n);
 long node_line(const struct node *n);		/* 0 for one that we made */
+/* "qemu" for one in a namespace that libvirt defines, NULL for one in none or in a foreign one. */
+const char *node_space(const struct node *n);
+bool node_foreign(const struct node *n);	/* in some namespace */
 struct node *node_parent(const struct node *n); /* NULL at the root */
 
 /* First child element called NAME (NULL: any), next sibling element called NAME.  NULL arguments give NULL. */

@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Domains as the front ends see them.  (Drivers see engine/driver.h.)  Everything here runs on the loop; what may wait says so.
+ * A single value (domain_prop_show, disk_source_show, a condition's line) is given without a newline; whatever has lines, with.
+ * What changes `list` or by-id is told as FACET_STATE of the root object, what changes the names or by-uuid as its FACET_NAMES.
  */
 #ifndef DOMFS_DOMAIN_H
 #define DOMFS_DOMAIN_H
@@ -31,8 +33,10 @@ struct domain {
 	enum domain_state state;
 	char *reason;	   /* why it is in that state: booted, user, crashed, failed, shutdown, destroyed, unknown */
 	bool persistent, autostart;
+	bool fresh;	   /* made by mkdir and not yet defined: takes name and uuid of the first definition as its own */
 	char *type;	   /* domain/@type */
 	uint64_t cpus, cpus_max, memory, memory_max; /* in force now, bytes: kept so that `list` parses nothing */
+	uint64_t next_cpus, next_cpus_max, next_memory, next_memory_max; /* the same of the next start */
 	const struct driver *driver;
 
 	struct str config; /* owned text: what the user wrote, edited in place by attribute writes: config/xml */
@@ -49,13 +53,18 @@ struct domain {
 	void *priv;	   /* the driver's */
 	struct record *run; /* what the run file holds */
 	char *run_dir;
+	char *was;	   /* its name before a rename that is not finished on disk, else NULL */
+	bool storing, dirty; /* a write of the definition is on its way; something else is to be written after it */
 };
 
 enum view { VIEW_NOW, VIEW_CONFIG }; /* the running definition where there is one, else as the next start; the next start only */
 
-/* Loads all definitions, finds running guests again (adopt, as tasks), starts what has autostart. */
+/* Loads all definitions, finds running guests again (adopt, as tasks), starts what has autostart.  store_open was before. */
 int domains_open(struct error *err);
+/* Forgets all domains (guests go on) and frees everything; no other task may be inside a domain.  store_close comes after. */
 void domains_close(void);
+/* How many guests of an earlier domfs are not found again yet (0: all that can be said about them is said). */
+unsigned domains_adopting(void);
 
 struct domain *domain_find(const char *name);
 struct domain *domain_find_uuid(const char *uuid);

@@ -4,7 +4,8 @@
  *
  * Slots run as a task under the domain's job, one at a time per domain, and may wait unless said otherwise.  They return 0 or a
  * negative errno with *ERR set, and leave the domain as it was when they fail.  Any slot but complete, start, stop and adopt
- * may be NULL: the engine then answers ENOTSUP by name.
+ * may be NULL: the engine then answers ENOTSUP by name.  Readers take no job: stats and guest_ops may run beside another slot and
+ * beside each other.
  */
 #ifndef DOMFS_DRIVER_H
 #define DOMFS_DRIVER_H
@@ -108,6 +109,14 @@ struct driver {
 extern const struct driver *const drivers[]; /* drivers/registry.c; NULL ends it */
 const struct driver *driver_of_type(const char *type);	  /* by domain/@type */
 const struct driver *driver_by_name(const char *name);
+char *driver_types(void); /* "qemu kvm test": all types that are served; the caller frees */
+/* What was found out about this host so far (all NULL before the first probe); borrowed until the next probe. */
+const struct driver_info *driver_info(const struct driver *drv);
+int driver_probe(const struct driver *drv, struct error *err); /* looks (again); one at a time.  Task */
+void drivers_probe(void);				       /* all, each in a task of its own */
+/* Who makes a domain that was only named (mkdir): the first that works here; NULL with *err.  Task. */
+const struct driver *driver_best(struct error *err);
+void drivers_close(void); /* frees the infos */
 
 /* ---- what a driver may know of a domain (engine/domain.c) ---- */
 
@@ -161,6 +170,8 @@ struct config {
 	bool foreground;
 };
 extern struct config config;
+void config_defaults(void); /* from the environment: directories, who we are, faults; mount options change it after */
+void config_free(void);
 
 /* Fault injection: a named step.  With DOMFS_CRASH=NAME[:N] in the environment the process kills itself by SIGKILL at the Nth
  * passing of step NAME; with DOMFS_FAIL=NAME it returns -EIO with *err set.  Costs one comparison otherwise. */

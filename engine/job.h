@@ -5,21 +5,28 @@
 
 #include "task.h"
 
+struct job;
+
 struct jobs { /* one in each object that is changed by tasks */
 	struct job *holder;
-	struct waitq queue;
+	TAILQ_HEAD(, job) queue; /* who waits, in the order in which they get it */
 	unsigned waiting;
 };
 
-struct job {
+struct job { /* zeroed, then .uid as the caller knows it, then job_begin */
 	struct jobs *of; /* NULL: not held */
 	const char *operation; /* "start", "define", ... */
 	struct task *task;
 	uid_t uid;
 	int64_t began_ms;
+	/* private below */
+	struct waitq turn;
+	TAILQ_ENTRY(job) link;
 };
 
 #define JOB_WAIT_MS 30000 /* how long a change waits for its turn before it fails with EBUSY naming the holder */
+/* How long destroy waits for the one whom it has cancelled; after that it acts beside him (-EBUSY here). */
+#define JOB_URGENT_MS 300
 
 void jobs_init(struct jobs *j);
 /* Waits for the turn: 0, -EBUSY naming the holder and since when, -ECANCELED.  Task only. */

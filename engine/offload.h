@@ -17,13 +17,21 @@ void worker_free(struct worker *w);
 /* Runs FN(ARG) on W's thread and waits for it: FN's return value; -ETIMEDOUT or -ECANCELED when the wait
  * ended first.  Then FN still runs or is still queued, so ARG must live: FREE_ARG(ARG) is called exactly once on the loop, when
  * both FN and the caller are done with ARG and the caller gave up, or NOT AT ALL when offload
- * returned FN's value (then ARG is the caller's again).  FN touches ARG only, never engine state. Task only. */
+ * returned FN's value (then ARG is the caller's again).  An FN that itself returns -ETIMEDOUT
+ * or -ECANCELED gives -EIO, so that these two always mean that ARG is not the caller's any more (it
+ * stays readable until the caller's next wait).  FN touches ARG only, never engine state. Task only. */
 must_check int offload(struct worker *w, int (*fn)(void *arg), void *arg, void (*free_arg)(void *),
 		       int64_t timeout_ms);
 
-/* Opens PATH as the user UID with GID and all groups of that user: a thread takes on those rights for the call
- * (per-thread file-system ids and groups; man 2 setfsuid).  uid 0, or our own uid when we are not root, changes
- * nothing.  FLAGS as open(2), O_CLOEXEC and O_NOCTTY are added.  Returns the descriptor or a negative errno; the message names the
+/* Runs FN(ARG) on W's thread as the user UID with GID and all groups of that user: the thread takes on those rights for the call (per-thread
+ * file-system ids and groups; man 2 setfsuid).  uid 0, or our own uid when we are not root, changes nothing.  FN returns 0 and leaves its own
+ * outcome in ARG.  0: ARG is the caller's again; on an error (-ETIMEDOUT, -ECANCELED, -EPERM) FREE_ARG(ARG) is or will be called.  Task only. */
+must_check int offload_as(struct worker *w, uid_t uid, gid_t gid, int (*fn)(void *arg), void *arg,
+			  void (*free_arg)(void *), int64_t timeout_ms, struct error *err);
+
+/* Opens PATH as the user UID with GID and all groups of that user, as
+ * offload_as does.  FLAGS as open(2), O_CLOEXEC and O_NOCTTY are added.  A file that O_CREAT makes gets mode 0600.
+ * Returns the descriptor or a negative errno; the message names the
  * component of the path that is missing or denied, whose right is lacking and what mode it has.
  * Bounded by TIMEOUT_MS (a dead NFS: -ETIMEDOUT).  Task only. */
 must_check int open_as(struct worker *w, uid_t uid, gid_t gid, const char *path, int flags,

@@ -38,18 +38,20 @@ struct spawn {
 must_check pid_t spawn_start(const struct spawn *s, struct error *err);
 
 /* Watches a process that is ours or not (pidfd): FN(ARG, status) once on the loop when it has ended; status is as wait(2) gives it,
- * -1 when it was not our child.  Reaps our children.  -ESRCH when it is already gone and not ours. */
+ * -1 when it was not our child.  Reaps our children.  -ESRCH when it is already gone and not ours.
+ * *OUT is the caller's until spawn_unwatch, also after FN has run (FN may call it). */
 struct process;
 must_check int spawn_watch(pid_t pid, void (*fn)(void *arg, int status), void *arg,
 			   struct process **out, struct error *err);
 void spawn_unwatch(struct process *p);		/* NULL is fine; a child not yet dead is reaped later by itself */
-int process_signal(struct process *p, int signo); /* by pidfd: never another process; 0 or negative errno */
+int process_signal(struct process *p, int signo); /* by pidfd: never another process; 0, or -ESRCH.. */
 
 /* The start time of PID in clock ticks since boot (/proc/PID/stat field 22), 0 when there is none: tells a recycled pid. */
 uint64_t process_start_time(pid_t pid);
 
 /* Runs a program to its end: stdin from IN (may be empty), stdout to OUT (may be NULL, at most 16 MiB).
- * 0 on exit status 0; else -EIO with the last line of its stderr in *ERR; -ETIMEDOUT, -ECANCELED kill it.  Task only. */
+ * 0 on exit status 0; else -EIO with the last line of its stderr in *ERR; -ETIMEDOUT, -ECANCELED kill it and
+ * what it started.  OUT is appended to, and as before on failure.  Task only. */
 must_check int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms,
 			 struct error *err);
 

@@ -22,11 +22,11 @@ enum spawn_step {
 /* Nothing in it is allocated or looked up by the child. */
 struct spawn_plan {
 	const struct spawn *s;
-	const char *program;	    /* with its directory */
+	const char *program; /* with its directory */
 	char *const *argv, *const *env;
-	struct spawn_fd *fds;	    /* sorted by THEIRS, no two the same; the child changes OURS */
+	struct spawn_fd *fds; /* sorted by THEIRS, no two the same; the child changes OURS */
 	int nfds;
-	volatile int step, code;    /* set by the child, which shares our memory until it execs */
+	volatile int step, code; /* set by the child, which shares our memory until it execs */
 };
 
 /* For clone(CLONE_VM | CLONE_VFORK). */

@@ -20,7 +20,8 @@ TAILQ_HEAD(waitq, waiter); /* tasks that wait for one thing; TAILQ_INIT before u
 #define NO_TIMEOUT (-1)
 
 /* Starts FN(ARG) on a stack of its own and runs it until its first wait (from the loop: at once; from
- * a task: as soon as that one waits).  The task frees itself when FN returns; the pointer is valid until then. */
+ * a task: as soon as that one waits).  The task frees itself when FN returns; the pointer is valid until then,
+ * and NULL when it has ended already. */
 struct task *task_start(void (*fn)(void *arg), void *arg);
 struct task *task_self(void); /* NULL on the loop */
 
@@ -31,8 +32,8 @@ must_check int task_wait(struct waitq *q, int64_t timeout_ms);
 must_check int task_sleep(int64_t ms);
 void task_wake(struct waitq *q);     /* the first waiter; from loop or task, never runs it inline */
 void task_wake_all(struct waitq *q);
-void task_cancel(struct task *t);    /* its current or next wait returns -ECANCELED */
-bool task_cancelled(void);	     /* of the current task; false on the loop */
+void task_cancel(struct task *t);    /* its current or next wait returns -ECANCELED; NULL is fine */
+bool task_cancelled(void);	     /* would the current task's next wait fail?  false on the loop */
 int task_shield(int by);	     /* +1: waits ignore a cancel; -1: end; returns the new depth */
 
 /* Asserts that we are in a task: first line of everything that can wait. */

@@ -77,6 +77,7 @@ struct plan_file {
 	char *path;
 	int flags;	 /* O_RDONLY, O_RDWR, O_WRONLY|O_CREAT|O_APPEND ... */
 	char *what;	 /* for messages: "disk 'vda'" */
+	char *text;	 /* what stands in the command for it */
 	int fd;		 /* -1 until life.c or hotplug.c opened it */
 	bool ours;	 /* a file of domfs itself (log, replay): opened with our rights, not the owner's */
 };

@@ -1,0 +1,47 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The machine-level parts of the driver: what stands above the devices.  None of it waits. */
+#ifndef DOMFS_QEMU_DOMAIN_H
+#define DOMFS_QEMU_DOMAIN_H
+
+#include "qemu.h"
+
+/* machine.c */
+int qemu_complete_machine(struct complete *c, struct error *err);
+int qemu_plan_machine(struct plan *p, struct error *err); /* -machine, -accel */
+/* cpu.c */
+int qemu_complete_cpu(struct complete *c, struct error *err);
+int qemu_plan_cpu(struct plan *p, struct error *err); /* -cpu */
+int qemu_plan_smp(struct plan *p);
+/* memory.c */
+int qemu_complete_memory(struct complete *c, struct error *err);
+int qemu_plan_memory(struct plan *p, struct error *err); /* -m and its backend */
+int qemu_plan_numa(struct plan *p);
+bool qemu_main_backend(const struct plan *p); /* is the main memory an object of ours, named pc.ram? */
+/* clock.c */
+int qemu_check_clock(struct complete *c, struct error *err);
+int qemu_plan_clock(struct plan *p, struct error *err); /* -rtc, -global */
+/* os.c: boot order, kernel, ACPI tables */
+int qemu_plan_boot(struct plan *p, struct error *err);
+int qemu_check_os(struct complete *c, struct error *err);
+/* firmware.c */
+int qemu_complete_firmware(struct complete *c, struct error *err);
+int qemu_plan_firmware(struct plan *p, struct error *err); /* pflash nodes, -bios */
+/* smbios.c */
+int qemu_plan_smbios(struct plan *p, struct error *err);
+int qemu_check_smbios(struct complete *c, struct error *err);
+
+/* tuning.c */
+int qemu_check_tuning(struct complete *c, struct error *err);
+int qemu_tuning_refusal(const struct node *root, struct error *err); /* what can be defined but not started yet */
+
+/* Boot order of a disk or NIC without a <boot order> of its own, out of <os><boot dev>: 0 when it has none. */
+unsigned qemu_boot_index(const struct plan *p, const struct node *dev);
+
+/* PATH's value in the words of -machine and the like: adds ",KEY=on|off" when the definition has it. */
+void qemu_add_onoff(struct buf *out, const struct node *base, const char *path, const char *key);
+
+/* What `domfs check` and driver.h want. */
+char *qemu_fresh(const char *name);
+int qemu_command(const struct doc *full, const char *name, struct buf *out, struct error *err);
+
+#endif

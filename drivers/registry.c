@@ -1,0 +1,13 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The drivers that are built in, in the order in which mkdir prefers them; each says by its probe whether it works here. */
+#include "../engine/driver.h"
+
+extern const struct driver test_driver, qemu_driver;
+
+const struct driver *const drivers[] = {
+	&test_driver, /* says that it is unusable unless a test asks for it */
+#ifdef HAVE_QEMU
+	&qemu_driver,
+#endif
+	NULL,
+};

@@ -1,0 +1,143 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* One row and its value: checked, shown as its file shows it, stored. */
+#include "schema.h"
+#include "units.h"
+
+static int check_number(const struct prop *row, struct str text, struct error *err)
+{
+	uint64_t v;
+
+	if (row->type == T_INT && text.n && text.p[0] == '-') {
+		text.p++;
+		text.n--;
+	}
+	return u64_parse(text, row->type == T_U64 ? row->min : 0, row->max ? row->max : UINT64_MAX, &v, err);
+}
+
+static int check_word(const struct prop *row, struct str text, struct error *err)
+{
+	autofree char *word = xstrndup(text.p ? text.p : "", text.n);
+	autofree char *all = NULL;
+
+	if (word_index(row->words, word) >= 0)
+		return 0;
+	all = words_joined(row->words);
+	return error_set(err, EINVAL, "'%s' is not one of %s", word, all);
+}
+
+static int check_cpuset(struct str text, struct error *err)
+{
+	static const char allowed[] = "0123456789,-^ ";
+
+	for (size_t i = 0; i < text.n; i++)
+		if (!strchr(allowed, text.p[i]))
+			return error_set(err, EINVAL, "'%.*s' is not a set of CPUs: write numbers and ranges, as in 0-3,^2,7",
+					 (int)text.n, text.p);
+	return 0;
+}
+
+static int check_mac(struct str text, struct error *err)
+{
+	autofree char *copy = xstrndup(text.p ? text.p : "", text.n);
+	uint8_t mac[6];
+
+	if (mac_parse(copy, mac))
+		return 0;
+	return error_set(err, EINVAL, "'%s' is not a MAC address: write it as in 52:54:00:12:34:56", copy);
+}
+
+static int check_characters(struct str text, struct error *err)
+{
+	for (size_t i = 0; i < text.n; i++)
+		if ((unsigned char)text.p[i] < ' ' && text.p[i] != '\t' && text.p[i] != '\n' && text.p[i] != '\r')
+			return error_set(err, EINVAL, "the text has a control character (0x%02x) in it", (unsigned char)text.p[i]);
+	return 0;
+}
+
+int prop_check(const struct prop *row, struct str text, struct error *err)
+{
+	char uuid[UUID_TEXT];
+	uint64_t size;
+	bool flag;
+
+	switch (row->type) {
+	case T_ENUM:
+		return check_word(row, text, err);
+	case T_U64:
+	case T_INT:
+		return check_number(row, text, err);
+	case T_SIZE:
+		return size_parse(text, &size, err);
+	case T_FLAG:
+		return text.n ? bool_parse(text, &flag, err) : 0;
+	case T_UUID:
+		return uuid_parse(text, uuid, err);
+	case T_MAC:
+		return check_mac(text, err);
+	case T_CPUSET:
+		return check_cpuset(text, err);
+	case T_STRING:
+		return check_characters(text, err);
+	case T_SUB:
+	case T_LIST:
+	case T_ANY:
+		break;
+	}
+	return 0;
+}
+
+void prop_show(const struct prop *row, const struct node *base, struct buf *out)
+{
+	const char *text;
+
+	if (row->type == T_FLAG) {
+		buf_putc(out, node_first(base, row->path) ? '1' : '0');
+		return;
+	}
+	if (row->type == T_SIZE && node_first(base, row->path)) {
+		buf_u64(out, node_size(base, row->path, 0));
+		return;
+	}
+	text = node_get(base, row->path);
+	if (!text)
+		text = row->dflt;
+	if (text)
+		buf_puts(out, text);
+}
+
+int prop_store(const struct prop *row, struct node *base, struct str text, struct error *err)
+{
+	autofree char *copy = NULL;
+	uint64_t size;
+	bool flag = false;
+	int r;
+
+	text = str_trim(text);
+	if (text.n == 0 && row->type != T_FLAG) {
+		if (row->flags & P_REQUIRED)
+			return error_set(err, EINVAL, "a value is needed");
+		node_set(base, row->path, NULL);
+		return 0;
+	}
+	r = prop_check(row, text, err);
+	if (r < 0)
+		return r;
+	if (row->type == T_SIZE) {
+		r = size_parse(text, &size, err);
+		if (r == 0)
+			node_set_size(base, row->path, size);
+		return r;
+	}
+	if (row->type == T_FLAG) {
+		if (text.n)
+			(void)!bool_parse(text, &flag, NULL);
+		if (flag)
+			node_make(base, row->path);
+		else
+			node_set(base, row->path, NULL);
+		return 0;
+	}
+	copy = xstrndup(text.p, text.n);
+	node_set(base, row->path, copy);
+	return 0;
+}

@@ -1,0 +1,16 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* The one place where a failure is recorded: the words in the object's `error`, a line in `errors`. */
+#include "engine/device.h"
+#include "open.h"
+
+void record_failure(const struct place *at, const struct who *who, const struct error *err)
+{
+	autobuf struct buf path = { 0 };
+
+	place_path(at, &path);
+	if (at->obj->kind == OBJ_DOMAIN)
+		domain_set_error(domain_of(at->obj), error_text(err));
+	else if (at->obj->kind == OBJ_PART)
+		part_set_error(part_of(at->obj), error_text(err));
+	errors_add(who, path.n ? buf_text(&path) : ".", err);
+}

@@ -1,0 +1,221 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Names, attributes and listings: everything here is answered at once. */
+#include "fuse.h"
+
+#define LONG_S 86400.0 /* the kernel keeps it until it is told otherwise, or finds out by ESTALE */
+/* A cached text's name leads to another inode after a change.  Until it is looked up again it is read uncached. */
+#define CACHED_S 1.0
+
+static bool keeps(const struct slot *s)
+{
+	return s->entry->fresh == KEEP && s->entry->kind != ENTRY_STREAM;
+}
+
+void attr_of(const struct place *at, struct stat *st, double *timeout)
+{
+	place_stat(at, st);
+	st->st_size = place_size(at);
+	st->st_blocks = (st->st_size + 511) / 512;
+	*timeout = keeps(at->slot) ? LONG_S : 0;
+	if (*timeout)
+		notify_told(at);
+}
+
+void entry_of(const struct place *at, struct fuse_entry_param *e)
+{
+	memset(e, 0, sizeof(*e));
+	attr_of(at, &e->attr, &e->attr_timeout);
+	e->ino = notify_ino(at);
+	e->entry_timeout = at->slot->entry->fleeting ? 0 : at->slot->entry->cached ? CACHED_S : LONG_S;
+}
+
+void scratch_entry(const struct scratch *s, struct fuse_entry_param *e)
+{
+	memset(e, 0, sizeof(*e));
+	scratch_stat(s, &e->attr);
+	e->ino = e->attr.st_ino;
+}
+
+void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct who who = who_of(req);
+	struct place dir, at;
+	struct fuse_entry_param e;
+	struct scratch *s;
+	int r = place_of(parent, &dir);
+
+	dir.who = &who;
+	if (r == 0)
+		r = place_lookup(&dir, name, &at);
+	if (r == 0)
+		entry_of(&at, &e);
+	s = r == -ENOENT ? scratch_find(parent, name) : NULL;
+	if (s)
+		scratch_entry(s, &e);
+	if (r == 0 || s)
+		fuse_reply_entry(req, &e);
+	else
+		fuse_reply_err(req, -r);
+}
+
+/* An old version of a cached text: who has it open still sees it. */
+static void outdated_attr(const struct place *at, uint64_t ino, struct stat *st)
+{
+	const struct handle *h = handle_of_ino(ino);
+	double timeout;
+
+	attr_of(at, st, &timeout);
+	if (h)
+		st->st_size = h->text.n;
+}
+
+static int attr_of_ino(uint64_t ino, const struct who *who, struct stat *st, double *timeout)
+{
+	struct scratch *s;
+	struct place at;
+
+	*timeout = 0;
+	if (ino & SCRATCH_INO) {
+		s = scratch_of(ino);
+		if (s)
+			scratch_stat(s, st);
+		return s ? 0 : -ESTALE;
+	}
+	if (place_of(ino, &at) < 0)
+		return -ESTALE;
+	at.who = who;
+	if (notify_outdated(&at, ino))
+		outdated_attr(&at, ino, st);
+	else
+		attr_of(&at, st, timeout);
+	return 0;
+}
+
+void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi unused)
+{
+	struct who who = who_of(req);
+	struct stat st;
+	double timeout;
+	int r = attr_of_ino(ino, &who, &st, &timeout);
+
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_attr(req, &st, timeout);
+}
+
+void ll_readlink(fuse_req_t req, fuse_ino_t ino)
+{
+	autobuf struct buf target = { 0 };
+	struct place at;
+	int r = place_of(ino, &at);
+
+	if (r == 0 && at.slot->entry->kind != ENTRY_LINK)
+		r = -EINVAL;
+	if (r == 0)
+		r = place_show(&at, &target, NULL);
+	if (r < 0)
+		fuse_reply_err(req, -r);
+	else
+		fuse_reply_readlink(req, buf_text(&target));
+}
+
+/* May the kernel keep the listing?  Names that come and go without an event of their directory's object are asked for each time. */
+static bool listing_kept(const struct slot *s)
+{
+	return !s->child || !tree_slot(s->child)->entry->fleeting;
+}
+
+void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
+{
+	struct place at;
+	int r = place_of(ino, &at);
+
+	if (r == 0 && !slot_is_dir(at.slot))
+		r = -ENOTDIR;
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	if (listing_kept(at.slot)) {
+		notify_told(&at);
+		fi->cache_readdir = fi->keep_cache = 1;
+	}
+	fuse_reply_open(req, fi);
+}
+
+struct listing {
+	fuse_req_t req;
+	char *p;
+	size_t n, size;
+	bool plus;
+};
+
+/* One more name; false when it does not fit.  AT is NULL for "." and "..". */
+static bool list_add(struct listing *l, const struct place *at, const char *name, uint64_t ino, off_t next)
+{
+	struct fuse_entry_param e;
+	size_t n;
+
+	if (l->plus && at) {
+		size_t need = fuse_add_direntry_plus(l->req, NULL, 0, name, NULL, 0);
+
+		if (need > l->size - l->n)
+			return false;
+		entry_of(at, &e);
+	} else {
+		memset(&e, 0, sizeof(e));
+		e.attr.st_ino = ino;
+		e.attr.st_mode = !at || slot_is_dir(at->slot)		   ? S_IFDIR
+				 : at->slot->entry->kind == ENTRY_LINK ? S_IFLNK
+								       : S_IFREG;
+	}
+	n = l->plus ? fuse_add_direntry_plus(l->req, l->p + l->n, l->size - l->n, name, &e, next)
+		    : fuse_add_direntry(l->req, l->p + l->n, l->size - l->n, name, &e.attr, next);
+	if (n > l->size - l->n)
+		return false;
+	l->n += n;
+	return true;
+}
+
+static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
+{
+	static char room[128 << 10];
+	struct who who = who_of(req);
+	struct listing l = { .req = req, .p = room, .size = size < sizeof(room) ? size : sizeof(room), .plus = plus };
+	struct place dir, at;
+	char name[256];
+	uint64_t cursor;
+
+	if (place_of(ino, &dir) < 0) {
+		fuse_reply_err(req, ESTALE);
+		return;
+	}
+	dir.who = &who;
+	if (off == 0 && list_add(&l, NULL, ".", ino, 1))
+		off = 1;
+	if (off == 1 && list_add(&l, NULL, "..", 1, 2))
+		off = 2;
+	cursor = off >= 2 ? off - 2 : 0;
+	while (off >= 2 && place_next(&dir, &cursor, &at, name))
+		if (!list_add(&l, &at, name, place_ino(&at), cursor + 2))
+			break;
+	fuse_reply_buf(req, l.p, l.n);
+}
+
+void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi unused)
+{
+	list(req, ino, size, off, false);
+}
+
+void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi unused)
+{
+	list(req, ino, size, off, true);
+}
+
+void ll_statfs(fuse_req_t req, fuse_ino_t ino unused)
+{
+	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
+
+	fuse_reply_statfs(req, &st);
+}

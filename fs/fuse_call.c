@@ -1,0 +1,134 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A request as a task.  An interrupt cancels the task's waits; its callback runs under a lock of libfuse's, so it only
+ * notes the wish and the loop carries it out.
+ */
+#include "fuse.h"
+
+#include "engine/loop.h"
+
+static TAILQ_HEAD(, call) calls = TAILQ_HEAD_INITIALIZER(calls);
+
+struct call *call_new(fuse_req_t req, const struct place *at, int (*run)(struct call *, struct error *),
+		      void (*reply)(struct call *))
+{
+	struct call *c = xcalloc(1, sizeof(*c));
+
+	c->req = req;
+	c->who = who_of(req);
+	c->at = *at;
+	c->at.who = c->to.who = &c->who;
+	if (c->at.obj)
+		object_ref(c->at.obj);
+	c->run = run;
+	c->reply = reply;
+	return c;
+}
+
+static void call_free(struct call *c)
+{
+	object_unref(c->at.obj);
+	object_unref(c->to.obj);
+	object_unref(c->made);
+	buf_clear(&c->data);
+	free(c->name);
+	free(c);
+}
+
+static void cancel(void *arg)
+{
+	struct call *c = arg;
+
+	c->cancelling = false;
+	if (c->done)
+		call_free(c);
+	else
+		task_cancel(c->task);
+}
+
+static void on_interrupt(fuse_req_t req unused, void *arg)
+{
+	struct call *c = arg;
+
+	c->interrupted = true;
+	if (!c->cancelling)
+		loop_soon(cancel, c);
+	c->cancelling = true;
+}
+
+void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r, struct error *err)
+{
+	if (!err->code)
+		error_set(err, -r, "%s", strerror(-r));
+	if (at->slot && !at->obj->gone)
+		record_failure(at, who, err);
+	fuse_reply_err(req, -r);
+}
+
+static void call_answer(struct call *c, int r, struct error *err)
+{
+	fuse_req_interrupt_func(c->req, NULL, NULL);
+	if (r == -ECANCELED && c->interrupted)
+		fuse_reply_err(c->req, EINTR);
+	else if (r < 0)
+		answer_failure(c->req, &c->at, &c->who, r, err);
+	else if (c->reply)
+		c->reply(c);
+	else
+		fuse_reply_err(c->req, 0);
+}
+
+static void call_run(void *arg)
+{
+	struct call *c = arg;
+	autoerror struct error err = { 0 };
+	int r;
+
+	c->task = task_self();
+	r = c->run(c, &err);
+	c->done = true;
+	if (c->told_done)
+		*c->told_done = true;
+	TAILQ_REMOVE(&calls, c, list);
+	if (c->req)
+		call_answer(c, r, &err);
+	else if (r < 0 && !c->at.obj->gone)
+		record_failure(&c->at, &c->who, &err);
+	if (!c->cancelling)
+		call_free(c);
+}
+
+void call_start(struct call *c)
+{
+	TAILQ_INSERT_TAIL(&calls, c, list);
+	fuse_req_interrupt_func(c->req, on_interrupt, c);
+	task_start(call_run, c);
+}
+
+void call_start_nowait(struct call *c)
+{
+	bool done = false;
+
+	c->told_done = &done;
+	call_start(c);
+	if (done)
+		return;
+	c->told_done = NULL;
+	c->h = NULL;
+	call_answer(c, 0, NULL);
+	c->req = NULL;
+}
+
+void calls_cancel(void)
+{
+	struct call *c;
+
+	TAILQ_FOREACH(c, &calls, list)
+		if (c->task)
+			task_cancel(c->task);
+}
+
+bool calls_going(void)
+{
+	return !TAILQ_EMPTY(&calls);
+}

@@ -1,0 +1,157 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Mount options: a row each. */
+#include <pwd.h>
+#include <stdio.h>
+#include <string.h>
+#include <unistd.h>
+
+#include "engine/driver.h"
+#include "engine/units.h"
+#include "mount.h"
+#include "node.h"
+
+struct option {
+	const char *name;
+	int (*set)(struct mount_options *o, const char *value, struct error *err);
+	bool valued;
+};
+
+static void fuse_add(struct mount_options *o, const char *text)
+{
+	char *old = o->fuse;
+
+	o->fuse = xasprintf("%s%s%s", old ? old : "", old ? "," : "", text);
+	free(old);
+}
+
+static int set_guest_uids(struct mount_options *o unused, const char *value, struct error *err)
+{
+	unsigned first, last;
+	char end;
+
+	if (sscanf(value, "%u-%u%c", &first, &last, &end) != 2 || !first || first > last)
+		return error_set(err, EINVAL, "guest_uids='%s': expected FIRST-LAST, above 0", value);
+	config.guest_uid_first = first;
+	config.guest_uid_last = last;
+	return 0;
+}
+
+static int set_guest_user(struct mount_options *o unused, const char *value, struct error *err)
+{
+	const struct passwd *pw = getpwnam(value);
+
+	if (!pw)
+		return error_set(err, EINVAL, "guest_user='%s': there is no such user", value);
+	config.guest_user_fixed = true;
+	config.guest_user = pw->pw_uid;
+	config.guest_group = pw->pw_gid;
+	return 0;
+}
+
+static int set_kvm(struct mount_options *o unused, const char *value, struct error *err)
+{
+	if (strcmp(value, "force") && strcmp(value, "auto"))
+		return error_set(err, EINVAL, "kvm='%s': expected one of auto force", value);
+	config.force_kvm = !strcmp(value, "force");
+	return 0;
+}
+
+static int set_timeout(struct mount_options *o unused, const char *value, struct error *err)
+{
+	uint64_t ms;
+	int r = u64_parse(str_of(value), 1, 3600000, &ms, err);
+
+	if (r < 0)
+		return error_in(err, r, "timeout");
+	config.hypervisor_timeout_ms = ms;
+	return 0;
+}
+
+static int set_list_all(struct mount_options *o unused, const char *value unused, struct error *err unused)
+{
+	tree_list_all = true;
+	return 0;
+}
+
+static int set_allow_other(struct mount_options *o, const char *value unused, struct error *err unused)
+{
+	if (!config.root)
+		fuse_add(o, "allow_other");
+	return 0; /* root always allows others: the modes decide */
+}
+
+static int set_nothing(struct mount_options *o unused, const char *value unused, struct error *err unused)
+{
+	return 0;
+}
+
+static int set_ro(struct mount_options *o, const char *value unused, struct error *err unused)
+{
+	fuse_add(o, "ro");
+	return 0;
+}
+
+static const struct option option_rows[] = {
+	{ "allow_other", set_allow_other, false },
+	{ "guest_uids", set_guest_uids, true },
+	{ "guest_user", set_guest_user, true },
+	{ "kvm", set_kvm, true },
+	{ "list_all", set_list_all, false },
+	{ "timeout", set_timeout, true },
+	{ "ro", set_ro, false },
+	{ "rw", set_nothing, false },	      /* these are so anyway */
+	{ "defaults", set_nothing, false },
+	{ "nosuid", set_nothing, false },
+	{ "nodev", set_nothing, false },
+	{ "noexec", set_nothing, false },
+	{ "default_permissions", set_nothing, false },
+};
+
+static int set_one(struct mount_options *o, char *text, struct error *err)
+{
+	char *value = strchr(text, '=');
+
+	if (value)
+		*value++ = '\0';
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++) {
+		const struct option *row = &option_rows[i];
+
+		if (strcmp(row->name, text))
+			continue;
+		if (row->valued != !!value)
+			return error_set(err, EINVAL, "option '%s' %s", text,
+					 value ? "takes no value" : "needs a value");
+		return row->set(o, value, err);
+	}
+	return error_set(err, EINVAL,
+			 "unknown option '%s': expected allow_other guest_uids=A-B guest_user=NAME kvm=force list_all "
+			 "ro timeout=MS", text);
+}
+
+int mount_option_text(struct mount_options *o, const char *text, struct error *err)
+{
+	autofree char *copy = xstrdup(text);
+
+	for (char *save, *one = strtok_r(copy, ",", &save); one; one = strtok_r(NULL, ",", &save)) {
+		int r = set_one(o, one, err);
+
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
+void mount_options_defaults(struct mount_options *o)
+{
+	memset(o, 0, sizeof(*o));
+	fuse_add(o, "default_permissions,fsname=domfs,subtype=domfs,nosuid,nodev");
+	if (config.root)
+		fuse_add(o, "allow_other");
+}
+
+void mount_options_free(struct mount_options *o)
+{
+	free(take(&o->source));
+	free(take(&o->mountpoint));
+	free(take(&o->fuse));
+}

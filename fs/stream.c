@@ -1,0 +1,59 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Streams over a ring: events, errors, console.log, console.  To a plain reader such a file is a text of true size that starts where the kept part
+ * starts.  That start moves in steps of half a ring, so that `tail -f` sees a rotation now and then and not a shrinking file at every line.
+ */
+#include "stream.h"
+
+void (*stream_wake)(struct object *o);
+
+uint64_t ring_shown(const struct ring *r)
+{
+	uint64_t half = r->cap / 2, from;
+	char text[512];
+	uint64_t at;
+	size_t n;
+	const char *nl;
+
+	if (!half || r->end <= r->cap)
+		return r->start;
+	from = (r->end - r->cap + half - 1) / half * half;
+	if (from <= r->start)
+		return r->start;
+	n = ring_read(r, from - 1, text, sizeof(text), &at);
+	nl = memchr(text, '\n', n);
+	return nl ? at + (nl - text) + 1 : from;
+}
+
+uint64_t ring_size(const struct ring *r)
+{
+	return r->end - ring_shown(r);
+}
+
+void ring_open(struct handle *h, const struct ring *r)
+{
+	h->base = h->end = ring_shown(r);
+}
+
+ssize_t ring_read_at(struct handle *h, const struct ring *r, uint64_t off, char *out, size_t n)
+{
+	uint64_t from = h->base + off, at;
+
+	if (!off && h->end > h->base && ring_shown(r) > h->base) {
+		/* The text was cut at its start and the reader (tail -f) begins again: it goes on where it was. */
+		from = h->base = h->end;
+	}
+	if (h->end > r->end || from > r->end) /* another ring than it was: the guest was started again */
+		from = r->start;
+	if (from >= r->end)
+		return 0;
+	n = ring_read(r, from, out, n, &at);
+	h->end = at + n;
+	h->base = at - off;
+	return n;
+}
+
+bool ring_more(const struct handle *h, const struct ring *r)
+{
+	return r->end > h->end || h->end > r->end;
+}

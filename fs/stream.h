@@ -1,0 +1,17 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A ring as a file that grows, for the streams of fs/tree/. */
+#ifndef DOMFS_STREAM_H
+#define DOMFS_STREAM_H
+
+#include "open.h"
+
+uint64_t ring_shown(const struct ring *r); /* where the text that a reader sees starts */
+uint64_t ring_size(const struct ring *r);
+void ring_open(struct handle *h, const struct ring *r);
+ssize_t ring_read_at(struct handle *h, const struct ring *r, uint64_t off, char *out, size_t n); /* 0: nothing yet */
+bool ring_more(const struct handle *h, const struct ring *r);
+
+/* Set by the front end: something of O that streams show has grown or changed. */
+extern void (*stream_wake)(struct object *o);
+
+#endif

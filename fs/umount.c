@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* domfs umount, and clearing away what a killed domfs left mounted. */
+#include <signal.h>
+#include <stdio.h>
+#include <sys/mount.h>
+#include <sys/stat.h>
+#include <sys/wait.h>
+#include <sys/xattr.h>
+#include <unistd.h>
+
+#include "mount.h"
+
+#define END_STEPS 500 /* of 10 ms: how long the server may take to end after it was unmounted */
+
+/* As root by the system call, else by fusermount3. */
+static int unmount(const char *mountpoint, bool lazy)
+{
+	int status;
+	pid_t pid;
+
+	if (geteuid() == 0)
+		return umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0 ? -errno : 0;
+	pid = fork();
+	if (pid == 0) {
+		execlp("fusermount3", "fusermount3", lazy ? "-uzq" : "-uq", "--", mountpoint, (char *)NULL);
+		_exit(127);
+	}
+	if (pid < 0 || waitpid(pid, &status, 0) < 0)
+		return -errno;
+	return status ? -EBUSY : 0;
+}
+
+int mount_clear_stale(const char *mountpoint, struct error *err)
+{
+	struct stat st;
+	int r;
+
+	if (stat(mountpoint, &st) == 0 || errno != ENOTCONN)
+		return 0;
+	r = unmount(mountpoint, true);
+	if (r < 0)
+		return error_set(err, -r, "'%s': a dead mount is in the way and cannot be removed: %s", mountpoint,
+				 strerror(-r));
+	return 0;
+}
+
+/* The process that serves the mount; 0 when it is not ours. */
+static pid_t server_of(const char *mountpoint)
+{
+	char text[32];
+	ssize_t n = getxattr(mountpoint, "user.domfs.pid", text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return 0;
+	text[n] = '\0';
+	return atoi(text);
+}
+
+int umount_run(const char *mountpoint, struct error *err)
+{
+	struct stat st;
+	pid_t server;
+	int r;
+
+	if (stat(mountpoint, &st) < 0 && errno == ENOTCONN)
+		return mount_clear_stale(mountpoint, err);
+	server = server_of(mountpoint);
+	if (!server)
+		return error_set(err, EINVAL, "'%s' is not a mount of domfs", mountpoint);
+	/* Whoever waits in wait/, console or events would keep it busy. */
+	setxattr(mountpoint, "user.domfs.release", "1", 1, 0);
+	for (int i = 0; i < 20; i++) {
+		r = unmount(mountpoint, false);
+		if (r != -EBUSY)
+			break;
+		usleep(10000); /* they have been told; let them close */
+	}
+	if (r == -EBUSY)
+		return error_set(err, EBUSY, "'%s' is busy: a process has a file open or its working directory there",
+				 mountpoint);
+	if (r < 0)
+		return error_set(err, -r, "'%s': %s", mountpoint, strerror(-r));
+	for (int i = 0; i < END_STEPS && kill(server, 0) == 0; i++)
+		usleep(10000);
+	return 0;
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Definitions from anybody: parse, check, print, parse again: what is accepted prints as something that is accepted. */
+#include <stdint.h>
+
+#include "../../engine/schema.h"
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
+
+int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
+{
+	struct str text = {(const char *)data, size};
+	autoerror struct error err = {0};
+	autobuf struct buf out = {0};
+	autodoc struct doc *doc = NULL, *again = NULL;
+	int whole = doc_complete(text);
+	int accepted;
+
+	doc = doc_parse(text, NULL, &err);
+	if (!doc)
+		return 0;
+	/* a text that parses is complete for the scanner too, unless its encoding hides the tags */
+	if (whole != 0 && !memchr(data, 0, size) && !memmem(data, size, "encoding", 8) && data[0] < 0x80 && !memmem(data, size, "<!", 2))
+		abort();
+	accepted = schema_check(&domain_schema, doc_root(doc), &err);
+	schema_mask(&domain_schema, doc_root(doc));
+	doc_print(doc, &out);
+	again = doc_parse((struct str){out.p, out.n}, NULL, NULL);
+	if (!again)
+		abort();
+	if (accepted == 0 && schema_check(&domain_schema, doc_root(again), NULL) < 0)
+		abort();
+	return 0;
+}
