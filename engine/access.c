@@ -12,7 +12,7 @@
 
 #include "units.h"
 
-#define ACL_VERSION 2
+#define ACL_VERSION	2
 #define ACL_MAX_ENTRIES 512
 
 enum {
@@ -78,7 +78,7 @@ static struct key *key_make(struct object *o, const char *name)
 		a->keys = xrealloc(a->keys, a->cap * sizeof(*a->keys));
 	}
 	k = &a->keys[a->n++];
-	*k = (struct key){.name = xstrdup(name)};
+	*k = (struct key){ .name = xstrdup(name) };
 	return k;
 }
 
@@ -94,7 +94,7 @@ void access_get(const struct object *o, const char *key, mode_t default_mode, st
 	const struct key *dir = key_find(o, "");
 	const struct key *k = key[0] ? key_find(o, key) : dir;
 
-	*out = (struct rights){.uid = getuid(), .gid = getgid(), .mode = default_mode};
+	*out = (struct rights){ .uid = getuid(), .gid = getgid(), .mode = default_mode };
 	if (dir && (dir->set & ACCESS_UID))
 		out->uid = dir->rights.uid;
 	if (dir && (dir->set & ACCESS_GID))
@@ -119,7 +119,7 @@ static struct ace acl_entry(const struct key *k, size_t i)
 	struct ace e;
 
 	memcpy(&e, k->acl + 4 + i * sizeof(e), sizeof(e));
-	return (struct ace){le16toh(e.tag), le16toh(e.perm), le32toh(e.id)};
+	return (struct ace){ le16toh(e.tag), le16toh(e.perm), le32toh(e.id) };
 }
 
 static void acl_set_perm(struct key *k, size_t i, unsigned perm)
@@ -194,16 +194,28 @@ static int acl_mode(const struct key *acl, mode_t *mode, bool *minimal)
 			return -EINVAL;
 		seen |= e.tag;
 		switch (e.tag) {
-		case TAG_USER_OBJ: user = e.perm; break;
-		case TAG_GROUP_OBJ: group = e.perm; break;
-		case TAG_MASK: mask = e.perm; break;
-		case TAG_OTHER: other = e.perm; break;
+		case TAG_USER_OBJ:
+			user = e.perm;
+			break;
+		case TAG_GROUP_OBJ:
+			group = e.perm;
+			break;
+		case TAG_MASK:
+			mask = e.perm;
+			break;
+		case TAG_OTHER:
+			other = e.perm;
+			break;
 		case TAG_USER:
-		case TAG_GROUP: named++; break;
-		default: return -EINVAL;
+		case TAG_GROUP:
+			named++;
+			break;
+		default:
+			return -EINVAL;
 		}
 	}
-	if ((seen & (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER)) != (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER))
+	if ((seen & (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER)) !=
+	    (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER))
 		return -EINVAL;
 	if (named && !(seen & TAG_MASK))
 		return -EINVAL;
@@ -214,7 +226,7 @@ static int acl_mode(const struct key *acl, mode_t *mode, bool *minimal)
 
 static int acl_put(struct key *k, const void *acl, size_t n, mode_t default_mode, struct error *err)
 {
-	struct key in = {.acl = (char *)acl, .nacl = n};
+	struct key in = { .acl = (char *)acl, .nacl = n };
 	bool minimal = true;
 	mode_t mode = 0;
 	uint32_t version;
@@ -238,8 +250,8 @@ static int acl_put(struct key *k, const void *acl, size_t n, mode_t default_mode
 	return 0;
 }
 
-int access_set_acl(struct object *o, const char *key, mode_t default_mode, const void *acl, size_t n,
-		   struct error *err)
+int access_set_acl(struct object *o, const char *key, mode_t default_mode, const void *acl,
+		   size_t n, struct error *err)
 {
 	struct key *k = key_find(o, key);
 	int r = 0;
@@ -280,8 +292,8 @@ static bool in_group(const struct who *who, gid_t gid)
 }
 
 /* man 5 acl, "access check algorithm", after owner and named users: any matching group that grants is enough. */
-static bool group_may(const struct key *k, const struct rights *r, const struct who *who, unsigned mask, int may,
-		      bool *matched)
+static bool group_may(const struct key *k, const struct rights *r, const struct who *who,
+		      unsigned mask, int may, bool *matched)
 {
 	for (size_t i = 0; i < acl_count(k); i++) {
 		struct ace e = acl_entry(k, i);
@@ -315,7 +327,8 @@ static bool acl_may(const struct key *k, const struct rights *r, const struct wh
 	return !matched && (r->mode & may) == (unsigned)may;
 }
 
-bool access_may(const struct object *o, const char *key, mode_t default_mode, const struct who *who, int may)
+bool access_may(const struct object *o, const char *key, mode_t default_mode, const struct who *who,
+		int may)
 {
 	const struct key *k = key_find(o, key);
 	struct rights r;
@@ -370,7 +383,7 @@ void access_print(const struct object *o, struct buf *out)
 
 static struct str next_word(struct str *line)
 {
-	struct str word = {line->p, 0};
+	struct str word = { line->p, 0 };
 
 	while (word.n < line->n && word.p[word.n] != ' ')
 		word.n++;
@@ -399,7 +412,7 @@ static bool parse_acl(struct key *k, struct str hex)
 	for (size_t i = 0; i < hex.n / 2; i++) {
 		unsigned b;
 
-		if (!parse_number((struct str){hex.p + 2 * i, 2}, 16, &b))
+		if (!parse_number((struct str){ hex.p + 2 * i, 2 }, 16, &b))
 			return false;
 		bytes[i] = b;
 	}
@@ -436,7 +449,8 @@ int access_parse_line(struct object *o, struct str line, struct error *err)
 		goto bad;
 	return 0;
 bad:
-	return error_set(err, EINVAL, "the line '%.*s' is not KEY UID GID MODE ACL", (int)all.n, all.p);
+	return error_set(err, EINVAL, "the line '%.*s' is not KEY UID GID MODE ACL", (int)all.n,
+			 all.p);
 }
 
 void access_forget(struct object *o, const char *prefix)

@@ -17,7 +17,7 @@ struct config config;
 const char *const fault_names[] = { FAULT_POINTS(NAME_OF) NULL };
 
 static struct fault {
-	char *name;   /* NULL: none is armed */
+	char *name; /* NULL: none is armed */
 	atomic_int left;
 } crash, fail;
 
@@ -51,7 +51,8 @@ int fault_point(const char *name, struct error *err)
 	return 0;
 }
 
-static char *directory(const char *variable, const char *roots, const char *xdg, const char *fallback)
+static char *directory(const char *variable, const char *roots, const char *xdg,
+		       const char *fallback)
 {
 	const char *own = getenv(variable);
 	const char *base = getenv(xdg);
@@ -73,7 +74,8 @@ void config_defaults(void)
 	config_free();
 	config.root = geteuid() == 0;
 	config.hypervisor_timeout_ms = HYPERVISOR_TIMEOUT_MS;
-	config.state_dir = directory("DOMFS_STATE_DIR", "/var/lib/domfs", "XDG_STATE_HOME", ".local/state");
+	config.state_dir =
+		directory("DOMFS_STATE_DIR", "/var/lib/domfs", "XDG_STATE_HOME", ".local/state");
 	config.run_dir = directory("DOMFS_RUN_DIR", "/run/domfs", "XDG_RUNTIME_DIR", "/tmp");
 	arm(&crash, "DOMFS_CRASH");
 	arm(&fail, "DOMFS_FAIL");
@@ -83,7 +85,7 @@ void config_free(void)
 {
 	free(config.state_dir);
 	free(config.run_dir);
-	config = (struct config){0};
+	config = (struct config){ 0 };
 	free(take(&crash.name));
 	free(take(&fail.name));
 }

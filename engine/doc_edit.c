@@ -338,13 +338,48 @@ void node_set_size(struct node *base, const char *path, uint64_t bytes)
 
 /* ---- printing ---- */
 
+/* Copies a comment, CDATA section or processing instruction at P; what follows it. */
+static const char *copy_other(const char *p, struct buf *out)
+{
+	const char *close = str_starts(p, "<!--") ? "-->" : str_starts(p, "<![CDATA[") ? "]]>" : p[1] == '?' ? "?>" : ">";
+	const char *end = strstr(p, close);
+	size_t n = end ? (size_t)(end - p) + strlen(close) : strlen(p);
+
+	buf_add(out, p, n);
+	return p + n;
+}
+
+/* Copies a tag with 'value' for "value", as libvirt writes attributes and as people grep for them. */
+static const char *copy_tag(const char *p, struct buf *out)
+{
+	while (*p && *p != '>') {
+		size_t n = *p == '"' || *p == '\'' ? strcspn(p + 1, *p == '"' ? "\"" : "'") + 2 : strcspn(p, "\"'>");
+		if (*p == '"' && !memchr(p, '\'', n)) {
+			buf_putc(out, '\'');
+			buf_add(out, p + 1, n - 2);
+			buf_putc(out, '\'');
+		} else {
+			buf_add(out, p, n);
+		}
+		p += n;
+	}
+	return p;
+}
+
 static void print(xmlDocPtr doc, xmlNodePtr x, struct buf *out)
 {
 	xmlBufferPtr b = xmlBufferCreate();
+	const char *p;
 
 	if (!b || xmlNodeDump(b, doc, x, 0, 0) < 0)
 		abort();
-	buf_add(out, xmlBufferContent(b), xmlBufferLength(b));
+	for (p = (const char *)xmlBufferContent(b); *p;) {
+		size_t n = strcspn(p, "<");
+		buf_add(out, p, n);
+		p += n;
+		if (*p == '<')
+			p = p[1] == '!' || p[1] == '?' ? copy_other(p, out) : copy_tag(p, out);
+	}
 	xmlBufferFree(b);
 }
 

@@ -7,14 +7,10 @@
 #include "offload.h"
 
 const char *const domain_state_names[] = {
-	[DOMAIN_SHUTOFF] = "shutoff",
-	[DOMAIN_STARTING] = "starting",
-	[DOMAIN_RUNNING] = "running",
-	[DOMAIN_PAUSED] = "paused",
-	[DOMAIN_STOPPING] = "stopping",
-	[DOMAIN_CRASHED] = "crashed",
-	[DOMAIN_SAVED] = "saved",
-	NULL,
+	[DOMAIN_SHUTOFF] = "shutoff",	[DOMAIN_STARTING] = "starting",
+	[DOMAIN_RUNNING] = "running",	[DOMAIN_PAUSED] = "paused",
+	[DOMAIN_STOPPING] = "stopping", [DOMAIN_CRASHED] = "crashed",
+	[DOMAIN_SAVED] = "saved",	NULL,
 };
 
 static struct vec all; /* by serial, which only grows */
@@ -137,7 +133,8 @@ int domain_reserve(const char *key, struct error *err)
 {
 	indexes_open();
 	if (hash_get(reserved, key))
-		return error_set(err, EEXIST, "'%s' is being taken by somebody else at this moment", key);
+		return error_set(err, EEXIST, "'%s' is being taken by somebody else at this moment",
+				 key);
 	hash_put(reserved, key, &reserved);
 	return 0;
 }

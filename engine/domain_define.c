@@ -17,7 +17,7 @@ void draft_clear(struct draft *dr)
 	doc_free(dr->config);
 	doc_free(dr->full);
 	free(dr->text);
-	*dr = (struct draft){0};
+	*dr = (struct draft){ 0 };
 }
 
 /* ---- checking ---- */
@@ -42,7 +42,7 @@ static int note_output(void *arg, const struct prop_use *use, struct error *err 
  * before its turn. */
 void strip_outputs(struct node *domain)
 {
-	struct outputs o = {0};
+	struct outputs o = { 0 };
 
 	(void)!schema_each(&domain_schema, domain, note_output, &o, NULL);
 	while (o.bases.n) {
@@ -63,8 +63,11 @@ static int check_name(struct domain *d, struct draft *dr, struct error *err)
 	if (!name || !strcmp(name, d->obj.name) || str_eq(plain, d->obj.name))
 		return 0;
 	if (!d->fresh)
-		return error_set(err, EINVAL, "line %ld: <name> is '%s', but this domain is '%s': rename it with mv, or leave "
-				 "the name as it is", node_line(node_child(root, "name")), name, d->obj.name);
+		return error_set(
+			err, EINVAL,
+			"line %ld: <name> is '%s', but this domain is '%s': rename it with mv, or leave "
+			"the name as it is",
+			node_line(node_child(root, "name")), name, d->obj.name);
 	node_set(root, "name", d->obj.name);
 	free(take(&dr->text));
 	return 0;
@@ -86,11 +89,17 @@ static int check_uuid(struct domain *d, struct draft *dr, struct error *err)
 	if (other == d)
 		return 0;
 	if (other)
-		return error_set(err, EEXIST, "line %ld: <uuid> %s is that of the domain '%s': leave the element out, or "
-				 "give this one another", line, dr->uuid, other->obj.name);
+		return error_set(
+			err, EEXIST,
+			"line %ld: <uuid> %s is that of the domain '%s': leave the element out, or "
+			"give this one another",
+			line, dr->uuid, other->obj.name);
 	if (!d->fresh)
-		return error_set(err, EINVAL, "line %ld: <uuid> is %s, but this domain's is %s and stays: leave the element "
-				 "out", line, dr->uuid, d->uuid);
+		return error_set(
+			err, EINVAL,
+			"line %ld: <uuid> is %s, but this domain's is %s and stays: leave the element "
+			"out",
+			line, dr->uuid, d->uuid);
 	return 0;
 }
 
@@ -102,12 +111,17 @@ static int check_type(struct domain *d, struct draft *dr, struct error *err)
 	dr->driver = driver_of_type(type);
 	if (!dr->driver) {
 		autofree char *types = driver_types();
-		return error_set(err, ENOTSUP, "line %ld: <domain>: no driver here serves type '%s': expected one of %s",
-				 node_line(root), type ? type : "", types);
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <domain>: no driver here serves type '%s': expected one of %s",
+			node_line(root), type ? type : "", types);
 	}
 	if (domain_active(d) && d->driver && dr->driver != d->driver)
-		return error_set(err, EBUSY, "line %ld: <domain>: the type cannot become '%s' while the guest runs under the "
-				 "%s driver", node_line(root), type, d->driver->name);
+		return error_set(
+			err, EBUSY,
+			"line %ld: <domain>: the type cannot become '%s' while the guest runs under the "
+			"%s driver",
+			node_line(root), type, d->driver->name);
 	return 0;
 }
 
@@ -135,12 +149,17 @@ int draft_complete(struct domain *d, struct draft *dr, const struct doc *old, st
 	return dr->driver->complete(dr->full, old, err);
 }
 
+static bool has_asterisk(struct str text)
+{
+	return text.n && memchr(text.p, '*', text.n);
+}
+
 /* Where a reader who may not see secrets wrote back the asterisks that he was shown, the secrets stay. */
 static void unmask(struct domain *d, struct draft *dr)
 {
-	autobuf struct buf before = {0}, after = {0};
+	autobuf struct buf before = { 0 }, after = { 0 };
 
-	if (!d->full.n)
+	if (!d->full.n || !has_asterisk((struct str){ dr->text, dr->n }))
 		return;
 	doc_print(dr->config, &before);
 	schema_unmask(&domain_schema, doc_root(dr->config), domain_root(d, VIEW_CONFIG));
@@ -152,7 +171,9 @@ static void unmask(struct domain *d, struct draft *dr)
 int draft_parse(struct domain *d, struct str text, struct draft *dr, struct error *err)
 {
 	if (!str_trim(text).n)
-		return error_set(err, EINVAL, "the text is empty: write a whole <domain> document, or rmdir the domain");
+		return error_set(
+			err, EINVAL,
+			"the text is empty: write a whole <domain> document, or rmdir the domain");
 	dr->config = doc_parse(text, "domain", err);
 	if (!dr->config)
 		return err && err->code ? -err->code : -EBADMSG;
@@ -209,7 +230,7 @@ int draft_commit(struct domain *d, struct draft *dr, bool keep, struct error *er
 	const char *type = node_get(doc_root(dr->full), "@type");
 	autofree char *old_type = d->type;
 	bool was_fresh = d->fresh, was_persistent = d->persistent;
-	struct texts t = {0};
+	struct texts t = { 0 };
 	int r = 0;
 
 	if (dr->text)
@@ -224,8 +245,9 @@ int draft_commit(struct domain *d, struct draft *dr, bool keep, struct error *er
 	if (d->persistent) {
 		r = domain_reserve(dr->uuid, err);
 		if (r == 0) {
-			r = domain_store(d, (struct str){t.config.p, t.config.n}, (struct str){t.full.p, t.full.n},
-					 &t.numbers, dr->uuid, true, err);
+			r = domain_store(d, (struct str){ t.config.p, t.config.n },
+					 (struct str){ t.full.p, t.full.n }, &t.numbers, dr->uuid,
+					 true, err);
 			domain_unreserve(dr->uuid);
 		}
 	}
@@ -250,7 +272,7 @@ int draft_commit(struct domain *d, struct draft *dr, bool keep, struct error *er
 /* ---- who may name which path ---- */
 
 struct paths {
-	struct vec found; /* owned */
+	struct vec found;  /* owned */
 	const char *known; /* the text of the definition in force */
 };
 
@@ -267,16 +289,18 @@ static int note_path(void *arg, const struct prop_use *use, struct error *err un
  * what he himself cannot: a path that is new in it must be open to the writer too. */
 int draft_may(struct domain *d, const struct draft *dr, const struct who *who, struct error *err)
 {
-	struct paths p = {.known = d->full.p};
+	struct paths p = { .known = d->full.p };
 	int r = 0;
 
 	if (!who || access_owner(&d->obj, who))
 		return 0;
 	(void)!schema_each(&domain_schema, doc_root(dr->full), note_path, &p, NULL);
 	for (size_t i = 0; r == 0 && i < p.found.n; i++) {
-		int fd = open_as(domain_worker(d), who->uid, who->gid, p.found.at[i], O_RDONLY | O_NONBLOCK,
-				 PATH_CHECK_MS, err);
-		r = fd < 0 ? error_in(err, fd, "you are not the domain's owner, so you must be able to read what you give it")
+		int fd = open_as(domain_worker(d), who->uid, who->gid, p.found.at[i],
+				 O_RDONLY | O_NONBLOCK, PATH_CHECK_MS, err);
+		r = fd < 0 ? error_in(
+				     err, fd,
+				     "you are not the domain's owner, so you must be able to read what you give it")
 			   : 0;
 		if (fd >= 0)
 			close(fd);
@@ -293,30 +317,32 @@ static bool is_value(const struct prop *row)
 }
 
 /* The rows of one element, in order; the first that fails is named and ends it. */
-static int apply_rows(struct domain *d, const struct schema *s, const char *alias, const struct node *next, struct error *err)
+static int apply_rows(struct domain *d, const struct schema *s, const char *alias,
+		      const struct node *next, struct error *err)
 {
 	for (const struct prop *row = s->props; row->path; row++) {
-		autobuf struct buf want = {0}, have = {0};
+		autobuf struct buf want = { 0 }, have = { 0 };
 		struct node *now;
 		int r;
 
 		if (!(row->flags & P_LIVE) || !is_value(row))
 			continue;
-		now = alias ? device_by_alias(domain_root(d, VIEW_NOW), alias) : domain_root(d, VIEW_NOW);
+		now = alias ? device_by_alias(domain_root(d, VIEW_NOW), alias)
+			    : domain_root(d, VIEW_NOW);
 		if (!now)
 			return 0;
 		prop_show(row, now, &have);
 		prop_show(row, next, &want);
 		if (str_eq(buf_text(&have), buf_text(&want)))
 			continue;
-		r = live_set(d, alias, row, (struct str){want.p, want.n}, err);
+		r = live_set(d, alias, row, (struct str){ want.p, want.n }, err);
 		if (r == -ENOTSUP) { /* then it waits for the next start, and `pending` says so */
 			error_clear(err);
 			continue;
 		}
 		if (r < 0)
-			return error_in(err, r, "<%s> %s, which the running guest has as '%s'", s->element, row->path,
-					buf_text(&have));
+			return error_in(err, r, "<%s> %s, which the running guest has as '%s'",
+					s->element, row->path, buf_text(&have));
 	}
 	return 0;
 }
@@ -352,12 +378,14 @@ static bool same(struct str a, struct str b)
 /* An editor that writes back what it read changes nothing. */
 static bool is_in_force(struct domain *d, enum view view, struct str text)
 {
-	autobuf struct buf masked = {0}, pending = {0};
+	autobuf struct buf masked = { 0 }, pending = { 0 };
 
 	if (d->fresh || !text.n)
 		return false;
-	domain_xml(d, view, false, &masked);
-	if (!same(text, d->config) && !same(text, d->full) && !same(text, (struct str){masked.p, masked.n}) &&
+	if (has_asterisk(text))
+		domain_xml(d, view, false, &masked);
+	if (!same(text, d->config) && !same(text, d->full) &&
+	    !same(text, (struct str){ masked.p, masked.n }) &&
 	    !(view == VIEW_NOW && same(text, d->live)))
 		return false;
 	if (view == VIEW_NOW)
@@ -365,9 +393,10 @@ static bool is_in_force(struct domain *d, enum view view, struct str text)
 	return pending.n == 0;
 }
 
-static int define(struct domain *d, enum view view, struct str text, const struct who *who, struct error *err)
+static int define(struct domain *d, enum view view, struct str text, const struct who *who,
+		  struct error *err)
 {
-	autodraft struct draft dr = {0};
+	autodraft struct draft dr = { 0 };
 	int r = fault_point("define:begin", err);
 
 	if (r == 0 && is_in_force(d, view, text))
@@ -393,10 +422,11 @@ static int define(struct domain *d, enum view view, struct str text, const struc
 	return 0;
 }
 
-int domain_define(struct domain *d, enum view view, struct str text, const struct who *who, struct error *err)
+int domain_define(struct domain *d, enum view view, struct str text, const struct who *who,
+		  struct error *err)
 {
 	autodomain struct domain *held = domain_hold(d);
-	autojob struct job job = {.uid = who ? who->uid : 0};
+	autojob struct job job = { .uid = who ? who->uid : 0 };
 	int r = job_begin(&job, &held->jobs, "define", err);
 
 	if (r == 0)
@@ -408,7 +438,7 @@ int domain_define(struct domain *d, enum view view, struct str text, const struc
 
 int domain_verdict(struct domain *d, struct str text, struct buf *out, struct error *err)
 {
-	autodraft struct draft dr = {0};
+	autodraft struct draft dr = { 0 };
 	int r = draft_parse(d, text, &dr, err);
 
 	if (r == 0)
@@ -416,6 +446,7 @@ int domain_verdict(struct domain *d, struct str text, struct buf *out, struct er
 	if (r < 0)
 		buf_printf(out, "refused: %s\n", error_text(err));
 	else
-		buf_printf(out, "accepted: type %s, driver %s\n", node_get(doc_root(dr.full), "@type"), dr.driver->name);
+		buf_printf(out, "accepted: type %s, driver %s\n",
+			   node_get(doc_root(dr.full), "@type"), dr.driver->name);
 	return r;
 }

@@ -15,7 +15,7 @@ static bool trimming;
 void text_set(struct str *s, char *owned, size_t n)
 {
 	free((char *)s->p);
-	*s = (struct str){owned, n};
+	*s = (struct str){ owned, n };
 }
 
 void text_clear(struct str *s)
@@ -74,7 +74,7 @@ struct node *domain_root(struct domain *d, enum view view)
 
 void domain_live_printed(struct domain *d)
 {
-	struct buf text = {0};
+	struct buf text = { 0 };
 	size_t n;
 
 	if (!d->live_doc)
@@ -123,7 +123,7 @@ void domain_numbers_next(struct domain *d, const struct numbers *n)
 
 void domain_numbers_now(struct domain *d)
 {
-	struct numbers n = {d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max};
+	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
 
 	if (domain_active(d))
 		numbers_read(domain_root(d, VIEW_NOW), &n);

@@ -27,7 +27,7 @@ void domain_enter(struct domain *d, enum domain_state state, const char *reason)
 
 void domain_connect_console(struct domain *d)
 {
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 	int fd;
 
 	if (!d->driver || !d->driver->guest || !d->driver->guest->console)
@@ -79,14 +79,16 @@ static int prepare(struct domain *d, struct error *err)
 
 static void started(struct domain *d, const struct start_opts *o)
 {
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 
 	(void)!fault_point("start:running", NULL);
 	domain_numbers_now(d);
 	object_changed(&d->obj, 1u << FACET_DOC | 1u << FACET_LOG);
 	if (d->state == DOMAIN_STARTING) /* else news were faster */
-		domain_enter(d, o && o->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING, o && o->paused ? "user" : "booted");
-	if (domain_save_run(d, &err) < 0) /* it runs; that it could not be recorded is said, not undone */
+		domain_enter(d, o && o->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING,
+			     o && o->paused ? "user" : "booted");
+	if (domain_save_run(d, &err) <
+	    0) /* it runs; that it could not be recorded is said, not undone */
 		domain_set_error(d, error_text(&err));
 	(void)!fault_point("start:saved", NULL);
 	domain_connect_console(d);
@@ -100,7 +102,8 @@ int domain_start_held(struct domain *d, const struct start_opts *o, struct error
 	if (r < 0)
 		return r;
 	if (!d->driver)
-		return error_set(err, ENOTSUP, "no driver here serves domains of type '%s'", d->type ? d->type : "");
+		return error_set(err, ENOTSUP, "no driver here serves domains of type '%s'",
+				 d->type ? d->type : "");
 	if (d->driver->check)
 		r = d->driver->check(d, err);
 	if (r < 0)
@@ -121,7 +124,7 @@ int domain_start_held(struct domain *d, const struct start_opts *o, struct error
 /* Runs D with its vCPUs going or not, from whatever it is. */
 static int run(struct domain *d, bool paused, struct error *err)
 {
-	struct start_opts opts = {.paused = paused};
+	struct start_opts opts = { .paused = paused };
 	bool is = d->state == (paused ? DOMAIN_PAUSED : DOMAIN_RUNNING);
 	int r;
 
@@ -130,12 +133,14 @@ static int run(struct domain *d, bool paused, struct error *err)
 	if (!domain_active(d))
 		return domain_start_held(d, &opts, err);
 	if (!d->driver || !d->driver->pause)
-		return error_set(err, ENOTSUP, "the %s driver cannot pause", d->driver ? d->driver->name : "missing");
+		return error_set(err, ENOTSUP, "the %s driver cannot pause",
+				 d->driver ? d->driver->name : "missing");
 	r = d->driver->pause(d, paused, err);
 	if (r < 0)
 		return r;
 	if (domain_active(d)) /* mostly told by the driver before */
-		domain_enter(d, paused ? DOMAIN_PAUSED : DOMAIN_RUNNING, paused ? "user" : "resumed");
+		domain_enter(d, paused ? DOMAIN_PAUSED : DOMAIN_RUNNING,
+			     paused ? "user" : "resumed");
 	(void)!domain_save_run(d, NULL);
 	return 0;
 }
@@ -172,8 +177,10 @@ static int kill_it(struct domain *d, struct error *err)
 	if (r < 0 || !domain_active(d))
 		return r;
 	if (!d->driver)
-		return error_set(err, ENOTSUP, "no driver here serves domains of type '%s'", d->type ? d->type : "");
-	if (d->state == DOMAIN_STARTING) /* its start goes on beside us, fails by this, and tidies up */
+		return error_set(err, ENOTSUP, "no driver here serves domains of type '%s'",
+				 d->type ? d->type : "");
+	if (d->state ==
+	    DOMAIN_STARTING) /* its start goes on beside us, fails by this, and tidies up */
 		return d->driver->stop(d, STOP_KILL, err);
 	return kill_recorded(d, err);
 }
@@ -181,7 +188,7 @@ static int kill_it(struct domain *d, struct error *err)
 /* Cancels what goes on.  What does not end by that (it waits for the kernel, say) ends when its guest is gone. */
 static int destroy(struct domain *d, const struct who *who, struct error *err)
 {
-	autojob struct job job = {.uid = who ? who->uid : 0};
+	autojob struct job job = { .uid = who ? who->uid : 0 };
 	int r = job_begin_urgent(&job, &d->jobs, "destroy", err);
 
 	if (r == -EBUSY) {
@@ -199,7 +206,8 @@ static int need_active(struct domain *d, const char *word, struct error *err)
 {
 	if (domain_active(d))
 		return 0;
-	return error_set(err, EBUSY, "it is %s, so it cannot %s: write start first", domain_state_names[d->state], word);
+	return error_set(err, EBUSY, "it is %s, so it cannot %s: write start first",
+			 domain_state_names[d->state], word);
 }
 
 static int press(struct domain *d, enum button which, const char *word, struct error *err)
@@ -209,7 +217,8 @@ static int press(struct domain *d, enum button which, const char *word, struct e
 	if (r < 0)
 		return r;
 	if (!d->driver || !d->driver->press)
-		return error_set(err, ENOTSUP, "the %s driver cannot %s", d->driver ? d->driver->name : "missing", word);
+		return error_set(err, ENOTSUP, "the %s driver cannot %s",
+				 d->driver ? d->driver->name : "missing", word);
 	return d->driver->press(d, which, err);
 }
 
@@ -271,34 +280,28 @@ static int do_save(struct domain *d, struct error *err)
 static const struct command {
 	const char *word;
 	int (*fn)(struct domain *d, struct error *err); /* NULL: destroy */
-	bool then_off; /* wait until it has ended */
+	bool then_off;					/* wait until it has ended */
 } commands[] = {
-	{"start", do_start, false},
-	{"shutdown", do_shutdown, false},
-	{"destroy", NULL, false},
-	{"reboot", do_reboot, false},
-	{"reset", do_reset, false},
-	{"suspend", do_suspend, false},
-	{"resume", do_resume, false},
-	{"nmi", do_nmi, false},
-	{"save", do_save, false},
-	{"restore", do_save, false},
-	{"running", do_running, false},
-	{"paused", do_paused, false},
-	{"shutoff", do_shutdown, true},
+	{ "start", do_start, false },	  { "shutdown", do_shutdown, false },
+	{ "destroy", NULL, false },	  { "reboot", do_reboot, false },
+	{ "reset", do_reset, false },	  { "suspend", do_suspend, false },
+	{ "resume", do_resume, false },	  { "nmi", do_nmi, false },
+	{ "save", do_save, false },	  { "restore", do_save, false },
+	{ "running", do_running, false }, { "paused", do_paused, false },
+	{ "shutoff", do_shutdown, true },
 };
 
 static const struct command *command_find(struct str word, struct error *err)
 {
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 
 	for (size_t i = 0; i < ARRAY_SIZE(commands); i++) {
 		if (str_is(word, commands[i].word))
 			return &commands[i];
 		buf_printf(&words, " %s", commands[i].word);
 	}
-	error_set(err, EINVAL, "'%.*s' is no command: expected one of%s", (int)(word.n > 64 ? 64 : word.n), word.p ? word.p : "",
-		  words.p);
+	error_set(err, EINVAL, "'%.*s' is no command: expected one of%s",
+		  (int)(word.n > 64 ? 64 : word.n), word.p ? word.p : "", words.p);
 	return NULL;
 }
 
@@ -308,12 +311,16 @@ static int wait_off(struct domain *d, struct error *err)
 
 	while (r == 0 && domain_active(d))
 		r = task_wait(&d->state_waiters, NO_TIMEOUT);
-	return r < 0 ? error_set(err, -r, "interrupted; the guest was asked to shut down and may still do so") : 0;
+	return r < 0 ? error_set(
+			       err, -r,
+			       "interrupted; the guest was asked to shut down and may still do so")
+		     : 0;
 }
 
-static int command_run(struct domain *d, const struct command *c, const struct who *who, struct error *err)
+static int command_run(struct domain *d, const struct command *c, const struct who *who,
+		       struct error *err)
 {
-	autojob struct job job = {.uid = who ? who->uid : 0};
+	autojob struct job job = { .uid = who ? who->uid : 0 };
 	int r;
 
 	if (!c->fn)
@@ -348,8 +355,9 @@ int domain_command(struct domain *d, struct str word, const struct who *who, str
 
 static void lost(struct domain *d, struct error *err)
 {
-	const char *why = d->state == DOMAIN_STARTING ? "failed" :
-			  d->state == DOMAIN_STOPPING ? "destroyed" : "ended while domfs was away";
+	const char *why = d->state == DOMAIN_STARTING	? "failed"
+			  : d->state == DOMAIN_STOPPING ? "destroyed"
+							: "ended while domfs was away";
 
 	errors_add(NULL, d->obj.name, err);
 	domain_ended(d, DOMAIN_SHUTOFF, why, error_text(err));
@@ -361,15 +369,17 @@ static void lost(struct domain *d, struct error *err)
 
 void domain_adopt_found(struct domain *d)
 {
-	autojob struct job job = {0};
-	autoerror struct error err = {0};
+	autojob struct job job = { 0 };
+	autoerror struct error err = { 0 };
 	int r = job_begin(&job, &d->jobs, "adopt", &err);
 
 	if (r < 0 || !domain_active(d))
 		return;
 	if (!d->driver)
-		r = error_set(&err, ENOTSUP, "%s: no driver here serves type '%s': the guest, if it runs, is left alone",
-			      d->obj.name, d->type ? d->type : "");
+		r = error_set(
+			&err, ENOTSUP,
+			"%s: no driver here serves type '%s': the guest, if it runs, is left alone",
+			d->obj.name, d->type ? d->type : "");
 	else
 		r = d->driver->adopt(d, &err);
 	if (!domain_active(d)) /* it ended while it was looked for, and that was told */
@@ -394,7 +404,7 @@ void domain_adopt_found(struct domain *d)
 static void autostart_task(void *arg)
 {
 	struct domain *d = arg;
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 
 	if (domain_command(d, str_of("start"), NULL, &err) < 0) {
 		domain_set_error(d, error_text(&err));

@@ -9,7 +9,7 @@
 
 static void save(struct domain *d)
 {
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 
 	if (domain_save_run(d, &err) < 0)
 		domain_set_error(d, error_text(&err));
@@ -32,7 +32,8 @@ static void gone(struct domain *d, const struct news *n)
 
 	if (!domain_active(d))
 		return;
-	if (d->state == DOMAIN_STARTING && d->jobs.holder && !str_eq(d->jobs.holder->operation, "adopt"))
+	if (d->state == DOMAIN_STARTING && d->jobs.holder &&
+	    !str_eq(d->jobs.holder->operation, "adopt"))
 		return; /* its start is about to fail and says more */
 	domain_ended(d, str_eq(why, "crashed") ? DOMAIN_CRASHED : DOMAIN_SHUTOFF, why, n->detail);
 	if (!d->persistent) { /* the driver may still hold it */
@@ -63,7 +64,8 @@ static void plain_event(struct domain *d, const struct news *n)
 	const char *item = n->item ? n->item : "", *detail = n->detail ? n->detail : "";
 
 	if (*item || *detail)
-		event_emit("domain", d->obj.name, n->why ? n->why : "event", "%s%s%s", item, *item && *detail ? " " : "", detail);
+		event_emit("domain", d->obj.name, n->why ? n->why : "event", "%s%s%s", item,
+			   *item && *detail ? " " : "", detail);
 	else
 		event_emit("domain", d->obj.name, n->why ? n->why : "event", NULL);
 }

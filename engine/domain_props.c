@@ -7,9 +7,11 @@
 
 #include "domain_impl.h"
 
-int live_set(struct domain *d, const char *alias, const struct prop *row, struct str text, struct error *err)
+int live_set(struct domain *d, const char *alias, const struct prop *row, struct str text,
+	     struct error *err)
 {
-	autodoc struct doc *copy = doc_copy(domain_doc(d, VIEW_NOW)); /* the driver may wait; ours may change or go */
+	autodoc struct doc *copy =
+		doc_copy(domain_doc(d, VIEW_NOW)); /* the driver may wait; ours may change or go */
 	struct node *n = alias ? device_by_alias(doc_root(copy), alias) : doc_root(copy);
 	int r;
 
@@ -35,8 +37,8 @@ static const struct pair {
 	const char *max_file;
 	bool size;
 } pairs[] = {
-	{"vcpu/@current", "vcpu", "cpus_max", false},
-	{"currentMemory", "memory", "memory_max", true},
+	{ "vcpu/@current", "vcpu", "cpus_max", false },
+	{ "currentMemory", "memory", "memory_max", true },
 };
 
 static const struct pair *pair_of(const struct prop *row)
@@ -80,7 +82,8 @@ static void put(const struct pair *p, struct node *root, const char *path, uint6
 }
 
 /* In the definition a value above the other's bound moves the bound. */
-static void pair_edit(const struct pair *p, struct node *root, bool max, uint64_t v, const struct numbers *old)
+static void pair_edit(const struct pair *p, struct node *root, bool max, uint64_t v,
+		      const struct numbers *old)
 {
 	uint64_t now = max ? pair_now(p, old) : v;
 	uint64_t top = max ? v : pair_max(p, old);
@@ -94,20 +97,24 @@ static void pair_edit(const struct pair *p, struct node *root, bool max, uint64_
 }
 
 /* Before anything is changed: would the running guest take it? */
-static int pair_bound(struct domain *d, const struct pair *p, struct str text, uint64_t v, struct error *err)
+static int pair_bound(struct domain *d, const struct pair *p, struct str text, uint64_t v,
+		      struct error *err)
 {
-	struct numbers n = {d->cpus, d->cpus_max, d->memory, d->memory_max};
+	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
 
 	if (v <= pair_max(p, &n))
 		return 0;
-	return error_set(err, ERANGE, "'%.*s' is above %s, which is %" PRIu64 " in the running guest: write at most that, or "
-			 "raise %s and start it anew", (int)text.n, text.p, p->max_file, pair_max(p, &n), p->max_file);
+	return error_set(err, ERANGE,
+			 "'%.*s' is above %s, which is %" PRIu64
+			 " in the running guest: write at most that, or "
+			 "raise %s and start it anew",
+			 (int)text.n, text.p, p->max_file, pair_max(p, &n), p->max_file);
 }
 
-static int pair_live(struct domain *d, const struct pair *p, const struct prop *row, struct str text, uint64_t v,
-		     struct error *err)
+static int pair_live(struct domain *d, const struct pair *p, const struct prop *row,
+		     struct str text, uint64_t v, struct error *err)
 {
-	struct numbers n = {d->cpus, d->cpus_max, d->memory, d->memory_max};
+	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
 
 	return v == pair_now(p, &n) ? 0 : live_set(d, NULL, row, text, err);
 }
@@ -135,10 +142,12 @@ static int row_live(struct domain *d, const struct prop *row, struct str text, s
 	return r;
 }
 
-static int change_live(struct domain *d, const struct prop *row, const struct pair *p, struct str text, uint64_t v,
-		       struct error *err)
+static int change_live(struct domain *d, const struct prop *row, const struct pair *p,
+		       struct str text, uint64_t v, struct error *err)
 {
-	int r = p && is_max(p, row) ? 0 : p ? pair_live(d, p, row, text, v, err) : row_live(d, row, text, err);
+	int r = p && is_max(p, row) ? 0
+		: p		    ? pair_live(d, p, row, text, v, err)
+				    : row_live(d, row, text, err);
 
 	if (r < 0 || !domain_active(d))
 		return r;
@@ -147,18 +156,40 @@ static int change_live(struct domain *d, const struct prop *row, const struct pa
 	return 0;
 }
 
-static int change(struct domain *d, enum view view, const struct prop *row, struct str text, const struct who *who,
-		  struct error *err)
+/* Does the definition of the next start say so already, and the guest, too, where it is asked?  Judged on what is in force, so a default
+ * that is written out counts as said. */
+static bool is_so(struct domain *d, const struct prop *row, struct str text, uint64_t v, bool live)
+{
+	autobuf struct buf shown = { 0 };
+	const struct pair *p = pair_of(row);
+	struct numbers now = { d->cpus, d->cpus_max, d->memory, d->memory_max };
+	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory,
+				d->next_memory_max };
+
+	if (p && is_max(p, row))
+		return v == pair_max(p, &next);
+	if (p)
+		return v == pair_now(p, &next) && (!live || v == pair_now(p, &now));
+	if (live)
+		return false; /* a row may be set again on purpose: a password, say */
+	prop_show(row, domain_root(d, VIEW_CONFIG), &shown);
+	return text.n && shown.n == text.n && !memcmp(shown.p, text.p, text.n);
+}
+
+static int change(struct domain *d, enum view view, const struct prop *row, struct str text,
+		  const struct who *who, struct error *err)
 {
 	const struct pair *p = pair_of(row);
-	struct numbers old = {d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max};
+	struct numbers old = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
 	bool live = view == VIEW_NOW && domain_active(d);
-	autodraft struct draft dr = {0};
+	autodraft struct draft dr = { 0 };
 	uint64_t v = 0;
 	int r = p ? pair_parse(p, text, &v, err) : prop_check(row, text, err);
 
 	if (r == 0 && p && live && !is_max(p, row))
 		r = pair_bound(d, p, text, v, err);
+	if (r == 0 && is_so(d, row, text, v, live))
+		return 0;
 	if (r == 0)
 		r = fault_point("define:begin", err);
 	if (r == 0)
@@ -189,16 +220,17 @@ static const char *row_name(const struct prop *row)
 	return row->file ? row->file : row->path;
 }
 
-int domain_prop_store(struct domain *d, enum view view, const struct prop *row, struct str text, const struct who *who,
-		      struct error *err)
+int domain_prop_store(struct domain *d, enum view view, const struct prop *row, struct str text,
+		      const struct who *who, struct error *err)
 {
 	autodomain struct domain *held = domain_hold(d);
-	autojob struct job job = {.uid = who ? who->uid : 0};
+	autojob struct job job = { .uid = who ? who->uid : 0 };
 	int r;
 
 	may_wait();
 	if (row->flags & P_READONLY)
-		return error_set(err, EPERM, "%s: %s cannot be changed", d->obj.name, row_name(row));
+		return error_set(err, EPERM, "%s: %s cannot be changed", d->obj.name,
+				 row_name(row));
 	r = job_begin(&job, &held->jobs, "change", err);
 	if (r == 0)
 		r = domain_there(d, err);
@@ -211,11 +243,13 @@ int domain_prop_store(struct domain *d, enum view view, const struct prop *row, 
 	return error_in(err, r, "%s: %s", d->obj.name, row_name(row));
 }
 
-int domain_prop_show(struct domain *d, enum view view, const struct prop *row, struct buf *out, struct error *err unused)
+int domain_prop_show(struct domain *d, enum view view, const struct prop *row, struct buf *out,
+		     struct error *err unused)
 {
 	const struct pair *p = pair_of(row);
-	struct numbers now = {d->cpus, d->cpus_max, d->memory, d->memory_max};
-	struct numbers next = {d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max};
+	struct numbers now = { d->cpus, d->cpus_max, d->memory, d->memory_max };
+	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory,
+				d->next_memory_max };
 	const struct numbers *n = view == VIEW_NOW ? &now : &next;
 
 	if (p) /* nothing is parsed for what everybody asks for */
@@ -228,16 +262,18 @@ int domain_prop_show(struct domain *d, enum view view, const struct prop *row, s
 int domain_set_autostart(struct domain *d, bool on, struct error *err)
 {
 	autodomain struct domain *held = domain_hold(d);
-	autojob struct job job = {0};
+	autojob struct job job = { 0 };
 	int r = job_begin(&job, &held->jobs, "autostart", err);
 	bool was = d->autostart;
 
 	if (r == 0)
 		r = domain_there(d, err);
 	if (r == 0 && !d->persistent)
-		r = error_set(err, EINVAL, "it has no definition that could be started: write its xml first");
+		r = error_set(err, EINVAL,
+			      "it has no definition that could be started: write its xml first");
 	if (r == 0 && was != on) {
-		struct numbers n = {d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max};
+		struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory,
+				     d->next_memory_max };
 
 		d->autostart = on;
 		r = domain_store(d, d->config, d->full, &n, d->uuid, true, err);

@@ -53,13 +53,13 @@ static void add_numbers(struct record *r, const struct numbers *n)
 
 static struct numbers get_numbers(const struct record *r)
 {
-	return (struct numbers){get_u64(r, "cpus"), get_u64(r, "cpus_max"), get_u64(r, "memory"),
-				get_u64(r, "memory_max")};
+	return (struct numbers){ get_u64(r, "cpus"), get_u64(r, "cpus_max"), get_u64(r, "memory"),
+				 get_u64(r, "memory_max") };
 }
 
 static void add_access(struct record *r, const struct object *o)
 {
-	autobuf struct buf lines = {0};
+	autobuf struct buf lines = { 0 };
 	char *save = NULL;
 
 	access_print(o, &lines);
@@ -71,7 +71,7 @@ static void add_access(struct record *r, const struct object *o)
 
 static void load_access(void *arg, const char *line)
 {
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 
 	if (access_parse_line(arg, str_of(line), &err) < 0)
 		log_line("%s", error_text(&err));
@@ -79,8 +79,8 @@ static void load_access(void *arg, const char *line)
 
 /* ---- definitions ---- */
 
-int domain_store(struct domain *d, struct str text, struct str full, const struct numbers *n, const char *uuid,
-		 bool durable, struct error *err)
+int domain_store(struct domain *d, struct str text, struct str full, const struct numbers *n,
+		 const char *uuid, bool durable, struct error *err)
 {
 	autorecord struct record *r = record_new();
 	int ret;
@@ -105,7 +105,7 @@ int domain_store(struct domain *d, struct str text, struct str full, const struc
 /* While a definition is on its way to the disk, what is in force now must not be written after it. */
 void domain_save_soon(struct domain *d)
 {
-	struct numbers n = {d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max};
+	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
 
 	if (!d->persistent || d->obj.gone)
 		return;
@@ -150,7 +150,7 @@ static void finish_rename(const char *name, const struct record *r)
 static bool is_double(const char *name, const char *uuid)
 {
 	struct domain *other = domain_find_uuid(uuid);
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 
 	if (!other)
 		return false;
@@ -158,8 +158,11 @@ static bool is_double(const char *name, const char *uuid)
 		(void)!store_remove(KIND, name, false, NULL);
 		return true;
 	}
-	error_set(&err, EEXIST, "the definition '%s' has the uuid of '%s' (%s): it is not loaded; give it another one in "
-		  "'%s/domains/%s'", name, other->obj.name, uuid, config.state_dir, name);
+	error_set(
+		&err, EEXIST,
+		"the definition '%s' has the uuid of '%s' (%s): it is not loaded; give it another one in "
+		"'%s/domains/%s'",
+		name, other->obj.name, uuid, config.state_dir, name);
 	errors_add(NULL, name, &err);
 	log_line("%s", error_text(&err));
 	return true;
@@ -246,7 +249,7 @@ int run_dir_make(struct domain *d, struct error *err)
 int domain_save_run(struct domain *d, struct error *err)
 {
 	autofree char *path = xasprintf("%s/run", d->run_dir);
-	struct numbers n = {d->cpus, d->cpus_max, d->memory, d->memory_max};
+	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
 
 	if (!domain_active(d))
 		return 0;
@@ -270,7 +273,7 @@ static struct domain *make_transient(const char *uuid, const struct record *r)
 {
 	struct str live = record_text(r, "live");
 	const char *name = record_get(r, "name");
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 	autofree char *other = NULL;
 	struct domain *d;
 
@@ -284,8 +287,11 @@ static struct domain *make_transient(const char *uuid, const struct record *r)
 	text_set(&d->full, xstrndup(live.p, live.n), live.n);
 	d->type = xstrdup(record_get(r, "type"));
 	d->driver = driver_of_type(d->type);
-	error_set(&err, ENOENT, "the guest '%s' (%s) may still run but has no definition: it is shown as it was started "
-		  "and goes when it ends; write its xml to keep it", name, uuid);
+	error_set(
+		&err, ENOENT,
+		"the guest '%s' (%s) may still run but has no definition: it is shown as it was started "
+		"and goes when it ends; write its xml to keep it",
+		name, uuid);
 	errors_add(NULL, name, &err);
 	log_line("%s", error_text(&err));
 	return d;
@@ -339,7 +345,7 @@ static void find_one(const char *uuid)
 {
 	autofree char *path = xasprintf("%s/domains/%s/run", config.run_dir, uuid);
 	autofree char *log = xasprintf("%s/domains/%s/console.log", config.run_dir, uuid);
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 	struct domain *d = domain_find_uuid(uuid);
 	struct record *r = record_read_file(path, &err);
 
@@ -347,7 +353,8 @@ static void find_one(const char *uuid)
 		d = make_transient(uuid, r);
 	if (!d) { /* neither definition nor record: nothing was started from here */
 		autofree char *dir = xasprintf("%s/domains/%s", config.run_dir, uuid);
-		log_line("'%s' tells of no guest that could be found again (%s): removed", dir, error_text(&err));
+		log_line("'%s' tells of no guest that could be found again (%s): removed", dir,
+			 error_text(&err));
 		remove_tree(AT_FDCWD, dir, 4);
 		record_free(r);
 		return;

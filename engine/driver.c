@@ -22,14 +22,14 @@ void stats_put(struct stats *s, unsigned group, const char *item, const char *ke
 		s->rows = xrealloc(s->rows, s->cap * sizeof(*s->rows));
 	}
 	row = &s->rows[s->n++];
-	*row = (struct stat_row){.group = group, .key = key, .value = value};
+	*row = (struct stat_row){ .group = group, .key = key, .value = value };
 	snprintf(row->item, sizeof(row->item), "%s", item ? item : "");
 }
 
 void stats_clear(struct stats *s)
 {
 	free(s->rows);
-	*s = (struct stats){0};
+	*s = (struct stats){ 0 };
 }
 
 const struct driver *driver_of_type(const char *type)
@@ -50,7 +50,7 @@ const struct driver *driver_by_name(const char *name)
 
 char *driver_types(void)
 {
-	struct buf out = {0};
+	struct buf out = { 0 };
 
 	for (int i = 0; drivers[i]; i++)
 		for (int k = 0; drivers[i]->types[k]; k++)
@@ -63,7 +63,7 @@ static void info_clear(struct driver_info *info)
 	free(info->version);
 	free(info->state);
 	free(info->capabilities);
-	*info = (struct driver_info){0};
+	*info = (struct driver_info){ 0 };
 }
 
 static struct probed *probed_of(const struct driver *drv)
@@ -87,21 +87,25 @@ const struct driver_info *driver_info(const struct driver *drv)
 int driver_probe(const struct driver *drv, struct error *err)
 {
 	struct probed *p = probed_of(drv);
-	struct driver_info info = {0};
+	struct driver_info info = { 0 };
 	int r = 0;
 
 	if (p->running) { /* somebody looks already: his answer is ours */
 		while (p->running && r == 0)
 			r = task_wait(&p->waiters, NO_TIMEOUT);
-		return r < 0 ? error_set(err, -r, "driver %s: interrupted while it looks at the host", drv->name) : 0;
+		return r < 0 ? error_set(err, -r,
+					 "driver %s: interrupted while it looks at the host",
+					 drv->name)
+			     : 0;
 	}
 	p->running = true;
 	r = drv->probe ? drv->probe(&info, err) : 0;
 	p->running = false;
 	p->done = true;
 	if (!info.state)
-		info.state = r < 0 ? xasprintf("not usable: %s", err ? error_text(err) : strerror(-r))
-				   : xstrdup("usable");
+		info.state =
+			r < 0 ? xasprintf("not usable: %s", err ? error_text(err) : strerror(-r))
+			      : xstrdup("usable");
 	info_clear(&p->info);
 	p->info = info;
 	task_wake_all(&p->waiters);
@@ -110,7 +114,7 @@ int driver_probe(const struct driver *drv, struct error *err)
 
 static void probe_task(void *arg)
 {
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 	const struct driver *drv = arg;
 
 	(void)!driver_probe(drv, &err); /* the verdict is kept in its info */
@@ -126,18 +130,18 @@ void drivers_close(void)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(probed) && probed[i].driver; i++) {
 		info_clear(&probed[i].info);
-		probed[i] = (struct probed){0};
+		probed[i] = (struct probed){ 0 };
 	}
 }
 
 /* The first that can make a domain by itself and works here; asks it when nobody has yet. */
 const struct driver *driver_best(struct error *err)
 {
-	struct buf why = {0};
+	struct buf why = { 0 };
 
 	for (int i = 0; drivers[i]; i++) {
 		struct probed *p = probed_of(drivers[i]);
-		autoerror struct error no = {0};
+		autoerror struct error no = { 0 };
 
 		if (!drivers[i]->fresh)
 			continue;
@@ -151,8 +155,10 @@ const struct driver *driver_best(struct error *err)
 			   p->info.state ? (int)strcspn(p->info.state, "\n") : 0,
 			   p->info.state ? p->info.state : "");
 	}
-	error_set(err, ENOTSUP, "no hypervisor on this host makes domains by itself (%s): write a definition "
-		  "to xml, or install one", why.n ? why.p : "none is built in");
+	error_set(err, ENOTSUP,
+		  "no hypervisor on this host makes domains by itself (%s): write a definition "
+		  "to xml, or install one",
+		  why.n ? why.p : "none is built in");
 	buf_clear(&why);
 	return NULL;
 }

@@ -72,7 +72,7 @@ struct driver {
 	 * was filled in there and still fits stays the same (MACs, addresses).  Does not wait and touches no outside. */
 	int (*complete)(struct doc *full, const struct doc *old, struct error *err);
 
-	/* The default definition that mkdir makes, as document text with @NAME@ to be replaced; NULL: the driver makes none. */
+	/* The default definition that mkdir makes for NAME, as document text, the caller's; NULL: the driver makes none. */
 	char *(*fresh)(const char *name);
 
 	/* The command line that the definition would become, one argument group a line, for `domfs check` and the file `command`

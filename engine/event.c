@@ -13,14 +13,14 @@
 #define EVENTS_KEPT (256u << 10)
 #define ERRORS_KEPT (128u << 10)
 
-struct ring events_ring = {.cap = EVENTS_KEPT};
-struct ring errors_ring = {.cap = ERRORS_KEPT};
+struct ring events_ring = { .cap = EVENTS_KEPT };
+struct ring errors_ring = { .cap = ERRORS_KEPT };
 
 static uint64_t last_seq;
 
 void ring_init(struct ring *r, size_t cap)
 {
-	*r = (struct ring){.cap = cap, .changed_ns = now_realtime_ns()};
+	*r = (struct ring){ .cap = cap, .changed_ns = now_realtime_ns() };
 }
 
 void ring_free(struct ring *r)
@@ -49,7 +49,8 @@ void ring_add(struct ring *r, const char *p, size_t n)
 
 		for (r->start = cut; r->start < r->end && r->p[r->start % r->cap] != '\n';)
 			r->start++;
-		r->start = r->start < r->end ? r->start + 1 : cut; /* one endless line: cut anywhere */
+		r->start =
+			r->start < r->end ? r->start + 1 : cut; /* one endless line: cut anywhere */
 	}
 	r->changed_ns = now_realtime_ns();
 	if (r->grew)
@@ -82,9 +83,10 @@ static void add_text(struct buf *out, const char *text)
 		buf_putc(out, (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
 }
 
-void event_emit(const char *kind, const char *object, const char *event, const char *detail_fmt, ...)
+void event_emit(const char *kind, const char *object, const char *event, const char *detail_fmt,
+		...)
 {
-	autobuf struct buf line = {0};
+	autobuf struct buf line = { 0 };
 
 	buf_u64(&line, ++last_seq);
 	buf_putc(&line, ' ');
@@ -113,7 +115,7 @@ uint64_t event_seq(void)
 
 void errors_add(const struct who *who, const char *path, const struct error *err)
 {
-	autobuf struct buf line = {0};
+	autobuf struct buf line = { 0 };
 
 	time_iso8601(&line, now_realtime_ns());
 	buf_printf(&line, " %u ", who ? (unsigned)who->uid : 0);

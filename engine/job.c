@@ -9,7 +9,7 @@
 
 void jobs_init(struct jobs *j)
 {
-	*j = (struct jobs){0};
+	*j = (struct jobs){ 0 };
 	TAILQ_INIT(&j->queue);
 }
 
@@ -28,8 +28,10 @@ static int refuse(const struct jobs *of, int r, struct error *err)
 		return error_set(err, ECANCELED, "interrupted while waiting for its turn");
 	if (!h)
 		return error_set(err, EBUSY, "others wait for their turn; try again");
-	return error_set(err, EBUSY, "'%s' of user %u is going on since %lld ms: wait for it, or write abort "
-			 "to the file job", h->operation, (unsigned)h->uid,
+	return error_set(err, EBUSY,
+			 "'%s' of user %u is going on since %lld ms: wait for it, or write abort "
+			 "to the file job",
+			 h->operation, (unsigned)h->uid,
 			 (long long)(now_monotonic_ms() - h->began_ms));
 }
 
@@ -48,7 +50,8 @@ static int wait_turn(struct job *job, struct jobs *of, int64_t ms, struct error 
 	return refuse(of, r < 0 ? r : -EBUSY, err);
 }
 
-static int begin(struct job *job, struct jobs *of, const char *operation, bool urgent, struct error *err)
+static int begin(struct job *job, struct jobs *of, const char *operation, bool urgent,
+		 struct error *err)
 {
 	may_wait();
 	job->of = NULL;

@@ -37,7 +37,7 @@ static void answer_free(struct answer *a)
 static void ask(void *arg)
 {
 	struct answer *a = arg;
-	struct stats host = {0}, guest = {0};
+	struct stats host = { 0 }, guest = { 0 };
 
 	(void)!domain_stats(a->domain, STATS_CPU | STATS_VCPU | STATS_NET, &host, NULL);
 	if (a->abandoned) {
@@ -76,11 +76,9 @@ static const struct {
 	unsigned group;
 	const char *word, *item; /* in the family's name; the label of the item */
 } groups[] = {
-	{STATS_CPU, "cpu", NULL},
-	{STATS_VCPU, "vcpu", "vcpu"},
-	{STATS_MEMORY, "memory", NULL},
-	{STATS_BLOCK, "block", "disk"},
-	{STATS_NET, "net", "nic"},
+	{ STATS_CPU, "cpu", NULL },	  { STATS_VCPU, "vcpu", "vcpu" },
+	{ STATS_MEMORY, "memory", NULL }, { STATS_BLOCK, "block", "disk" },
+	{ STATS_NET, "net", "nic" },
 };
 
 /* One family: its samples must stand together, whoever they come from. */
@@ -99,7 +97,8 @@ static void family_free(void *p)
 	free(f);
 }
 
-static struct family *family_get(struct vec *families, struct hash *by_name, const char *name, bool gauge)
+static struct family *family_get(struct vec *families, struct hash *by_name, const char *name,
+				 bool gauge)
 {
 	struct family *f = hash_get(by_name, name);
 
@@ -114,7 +113,8 @@ static struct family *family_get(struct vec *families, struct hash *by_name, con
 }
 
 /* Times are kept in ns and told in seconds; what does not grow by counting is a gauge. */
-static void add_row(struct vec *families, struct hash *by_name, const struct domain *d, const struct stat_row *row)
+static void add_row(struct vec *families, struct hash *by_name, const struct domain *d,
+		    const struct stat_row *row)
 {
 	char name[128];
 	size_t g = 0, n = strlen(row->key);
@@ -124,8 +124,8 @@ static void add_row(struct vec *families, struct hash *by_name, const struct dom
 
 	while (g + 1 < ARRAY_SIZE(groups) && groups[g].group != row->group)
 		g++;
-	snprintf(name, sizeof(name), "domfs_domain_%s_%.*s%s", groups[g].word, (int)(ns ? n - 3 : n), row->key,
-		 ns ? "_seconds" : "");
+	snprintf(name, sizeof(name), "domfs_domain_%s_%.*s%s", groups[g].word,
+		 (int)(ns ? n - 3 : n), row->key, ns ? "_seconds" : "");
 	f = family_get(families, by_name, name, gauge);
 	buf_printf(&f->samples, "%s%s{", name, gauge ? "" : "_total");
 	label(&f->samples, "domain", d->obj.name);
@@ -134,12 +134,14 @@ static void add_row(struct vec *families, struct hash *by_name, const struct dom
 		label(&f->samples, groups[g].item, row->item);
 	}
 	if (ns)
-		buf_printf(&f->samples, "} %" PRIu64 ".%09" PRIu64 "\n", row->value / 1000000000, row->value % 1000000000);
+		buf_printf(&f->samples, "} %" PRIu64 ".%09" PRIu64 "\n", row->value / 1000000000,
+			   row->value % 1000000000);
 	else
 		buf_printf(&f->samples, "} %" PRIu64 "\n", row->value);
 }
 
-static void add_rows(struct vec *families, struct hash *by_name, const struct domain *d, const struct stats *s)
+static void add_rows(struct vec *families, struct hash *by_name, const struct domain *d,
+		     const struct stats *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		add_row(families, by_name, d, &s->rows[i]);
@@ -152,7 +154,8 @@ static void print_states(struct buf *out)
 		for (int i = 0; domain_state_names[i]; i++) {
 			buf_puts(out, "domfs_domain_state{");
 			label(out, "domain", d->obj.name);
-			buf_printf(out, ",domfs_domain_state=\"%s\"} %d\n", domain_state_names[i], d->state == (unsigned)i);
+			buf_printf(out, ",domfs_domain_state=\"%s\"} %d\n", domain_state_names[i],
+				   d->state == (unsigned)i);
 		}
 }
 
@@ -168,7 +171,7 @@ static void print_number(struct buf *out, const char *name, bool memory)
 
 static void print(struct vec *answers, struct buf *out)
 {
-	struct vec families = {0};
+	struct vec families = { 0 };
 	struct hash *by_name = hash_new();
 
 	print_states(out);
@@ -194,7 +197,7 @@ void domains_metrics(struct buf *out)
 {
 	struct gather *all = xcalloc(1, sizeof(*all));
 	int64_t until = now_monotonic_ms() + ANSWER_WITHIN_MS;
-	struct vec answers = {0};
+	struct vec answers = { 0 };
 	int r = 0;
 
 	may_wait();
@@ -206,7 +209,7 @@ void domains_metrics(struct buf *out)
 		if (d->state != DOMAIN_RUNNING && d->state != DOMAIN_PAUSED)
 			continue;
 		a = xcalloc(1, sizeof(*a));
-		*a = (struct answer){.domain = domain_hold(d), .all = all};
+		*a = (struct answer){ .domain = domain_hold(d), .all = all };
 		all->refs++;
 		all->left++;
 		vec_add(&answers, a);

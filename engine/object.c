@@ -104,17 +104,22 @@ int object_name_check(const char *name, struct error *err)
 	if (n == 0)
 		return error_set(err, EINVAL, "the name is empty: give 1 to 255 bytes");
 	if (n > 255)
-		return error_set(err, ENAMETOOLONG, "the name has %zu bytes: at most 255 are possible", n);
+		return error_set(err, ENAMETOOLONG,
+				 "the name has %zu bytes: at most 255 are possible", n);
 	if (name[0] == '.')
-		return error_set(err, EINVAL, "the name '%s' begins with a dot: such names are left to "
-				 "editors' scratch files", name);
+		return error_set(err, EINVAL,
+				 "the name '%s' begins with a dot: such names are left to "
+				 "editors' scratch files",
+				 name);
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = name[i];
 		if (c == '/')
 			return error_set(err, EINVAL, "the name '%s' has a slash", name);
 		if (c < 0x20 || c == 0x7f)
-			return error_set(err, EINVAL, "the name has the control character 0x%02x at byte "
-					 "%zu: use printable ones", c, i + 1);
+			return error_set(err, EINVAL,
+					 "the name has the control character 0x%02x at byte "
+					 "%zu: use printable ones",
+					 c, i + 1);
 	}
 	return 0;
 }

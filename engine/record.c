@@ -19,7 +19,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#define MAGIC "domfs-record 1\n"
+#define MAGIC	  "domfs-record 1\n"
 #define MAX_BYTES (64u << 20)
 
 struct field {
@@ -71,7 +71,7 @@ static void field_add(struct record *r, char *key, char *value)
 {
 	if (r->nfields % 8 == 0)
 		r->fields = xrealloc(r->fields, (r->nfields + 8) * sizeof(*r->fields));
-	r->fields[r->nfields++] = (struct field){key, value};
+	r->fields[r->nfields++] = (struct field){ key, value };
 }
 
 void record_add_line(struct record *r, const char *key, const char *value)
@@ -104,7 +104,8 @@ const char *record_get(const struct record *r, const char *key)
 	return NULL;
 }
 
-void record_each(const struct record *r, const char *key, void (*fn)(void *arg, const char *value), void *arg)
+void record_each(const struct record *r, const char *key, void (*fn)(void *arg, const char *value),
+		 void *arg)
 {
 	for (size_t i = 0; i < r->nfields; i++)
 		if (!strcmp(r->fields[i].key, key))
@@ -115,7 +116,7 @@ void record_each(const struct record *r, const char *key, void (*fn)(void *arg, 
 static void section_add(struct record *r, char *name, char *p, size_t n)
 {
 	r->sections = xrealloc(r->sections, (r->nsections + 1) * sizeof(*r->sections));
-	r->sections[r->nsections++] = (struct section){name, p, n};
+	r->sections[r->nsections++] = (struct section){ name, p, n };
 }
 
 void record_set_text(struct record *r, const char *section, struct str text)
@@ -137,8 +138,8 @@ struct str record_text(const struct record *r, const char *section)
 {
 	for (size_t i = 0; i < r->nsections; i++)
 		if (!strcmp(r->sections[i].name, section))
-			return (struct str){r->sections[i].p, r->sections[i].n};
-	return (struct str){0};
+			return (struct str){ r->sections[i].p, r->sections[i].n };
+	return (struct str){ 0 };
 }
 
 /* FNV's steps over words of eight bytes: 2,000 definitions are checked in a few milliseconds. */
@@ -184,7 +185,7 @@ static bool next_line(struct str *text, struct str *line)
 
 	if (!nl)
 		return false;
-	*line = (struct str){text->p, nl - text->p};
+	*line = (struct str){ text->p, nl - text->p };
 	text->n -= line->n + 1;
 	text->p = nl + 1;
 	return true;
@@ -196,8 +197,8 @@ static bool split(struct str line, struct str *key, struct str *value)
 
 	if (!blank || blank == line.p)
 		return false;
-	*key = (struct str){line.p, blank - line.p};
-	*value = (struct str){blank + 1, line.n - key->n - 1};
+	*key = (struct str){ line.p, blank - line.p };
+	*value = (struct str){ blank + 1, line.n - key->n - 1 };
 	return true;
 }
 
@@ -220,7 +221,8 @@ static bool parse(struct record *r, struct str all)
 	struct str text = all, line, key, value;
 	char sum[17];
 
-	if (!next_line(&text, &line) || line.n + 1 != strlen(MAGIC) || memcmp(line.p, MAGIC, line.n))
+	if (!next_line(&text, &line) || line.n + 1 != strlen(MAGIC) ||
+	    memcmp(line.p, MAGIC, line.n))
 		return false;
 	while (next_line(&text, &line) && line.n) {
 		char *plain;
@@ -279,7 +281,7 @@ struct record *record_read_at(int dirfd, const char *path, struct error *err)
 			break;
 		n += k;
 	}
-	r = record_parse((struct str){p, n}, err);
+	r = record_parse((struct str){ p, n }, err);
 	if (!r)
 		error_in(err, -EBADMSG, "'%s'", path);
 	return r;
@@ -293,7 +295,7 @@ struct record *record_read_file(const char *path, struct error *err)
 int record_write_file(const char *path, const struct record *r, struct error *err)
 {
 	autofree char *tmp = xasprintf("%s.tmp", path);
-	autobuf struct buf text = {0};
+	autobuf struct buf text = { 0 };
 	autoclose int fd = open(tmp, O_WRONLY | O_CREAT | O_TRUNC | O_CLOEXEC | O_NOFOLLOW, 0600);
 	size_t done = 0;
 

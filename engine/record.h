@@ -14,10 +14,11 @@ struct record *record_new(void);
 void record_free(struct record *r); /* NULL is fine */
 void record_free_p(struct record **r);
 #define autorecord __attribute__((cleanup(record_free_p)))
-void record_set(struct record *r, const char *key, const char *value); /* NULL removes */
-const char *record_get(const struct record *r, const char *key);       /* NULL when absent */
+void record_set(struct record *r, const char *key, const char *value);	    /* NULL removes */
+const char *record_get(const struct record *r, const char *key);	    /* NULL when absent */
 void record_add_line(struct record *r, const char *key, const char *value); /* a key that repeats */
-void record_each(const struct record *r, const char *key, void (*fn)(void *arg, const char *value), void *arg);
+void record_each(const struct record *r, const char *key, void (*fn)(void *arg, const char *value),
+		 void *arg);
 void record_set_text(struct record *r, const char *section, struct str text);
 struct str record_text(const struct record *r, const char *section); /* borrowed; n 0 when absent */
 

@@ -7,7 +7,8 @@
 
 #include <fcntl.h>
 
-#define OVERLAY_SCAN_MAX (256u << 10) /* an edit in place of more than this is looked at on flush only */
+#define OVERLAY_SCAN_MAX                                                                           \
+	(256u << 10) /* an edit in place of more than this is looked at on flush only */
 
 struct draft {
 	struct buf text;
@@ -15,11 +16,11 @@ struct draft {
 	int state;	      /* of the scan: 0 complete, 1 more, -EBADMSG */
 	bool whole;	      /* written from its start, in order */
 	bool based;
-	uint64_t base;	      /* O_APPEND: the kernel's offset of the first write */
+	uint64_t base; /* O_APPEND: the kernel's offset of the first write */
 	bool dirty;
-	bool busy;	      /* it is being taken */
+	bool busy; /* it is being taken */
 	struct waitq idle;
-	size_t taken;	      /* so much of the text was taken, without white space at the end; 0: nothing */
+	size_t taken; /* so much of the text was taken, without white space at the end; 0: nothing */
 };
 
 static struct draft *draft_new(const struct handle *h)
@@ -89,7 +90,8 @@ static int draft_put(struct draft *d, uint64_t off, struct str data, struct erro
 	size_t over;
 
 	if (off > d->text.n)
-		return error_set(err, EINVAL, "a document is written from its start, without holes");
+		return error_set(err, EINVAL,
+				 "a document is written from its start, without holes");
 	if (off == d->text.n) {
 		buf_add(&d->text, data.p, data.n);
 		if (d->whole && d->state >= 0)
@@ -142,13 +144,15 @@ static int draft_settle(struct draft *d)
 static int refuse_open_end(struct draft *d, struct error *err)
 {
 	if (d->state == -EBADMSG && d->whole)
-		return error_set(err, EBADMSG, "this is not an XML document, nor the beginning of one");
+		return error_set(err, EBADMSG,
+				 "this is not an XML document, nor the beginning of one");
 	if (text_blank((struct str){ d->text.p, d->text.n }))
 		return error_set(err, EBADMSG, "the document is empty");
 	return 0;
 }
 
-int draft_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err)
+int draft_write(struct handle *h, const struct who *who, uint64_t off, struct str data,
+		struct error *err)
 {
 	struct draft *d;
 	int r;

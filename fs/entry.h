@@ -18,7 +18,7 @@ enum entry_kind {
 	ENTRY_STREAM, /* open, read, poll */
 	ENTRY_LINK,
 	ENTRY_DIR,
-	ENTRY_PROPS,  /* one file per row of a schema */
+	ENTRY_PROPS, /* one file per row of a schema */
 };
 
 /* How fresh a rendering must be.  show() of KEEP and LIVE runs on the loop and never waits. */
@@ -69,7 +69,8 @@ struct stream_ops {
 	int (*open)(const struct place *at, struct handle *h, struct error *err);
 	ssize_t (*read)(struct handle *h, uint64_t off, char *out, size_t n);
 	bool (*ready)(struct handle *h); /* would a read give something? */
-	ssize_t (*write)(struct handle *h, const char *p, size_t n, struct error *err); /* -EAGAIN: later */
+	ssize_t (*write)(struct handle *h, const char *p, size_t n,
+			 struct error *err); /* -EAGAIN: later */
 	uint64_t (*size)(const struct place *at);
 	void (*release)(struct handle *h);
 };
@@ -81,12 +82,12 @@ struct entry {
 	enum fresh fresh;
 	unsigned facets; /* 0: what the view says (F_DOC or F_CONFIG) */
 	enum view view;	 /* VIEW_CONFIG: of everything below */
-	bool cached;	 /* a KEEP value whose text the kernel may keep too: the same for everybody who may read it */
+	bool cached; /* a KEEP value whose text the kernel may keep too: the same for everybody who may read it */
 	bool hidden;	 /* answers to its name but is not listed */
 	bool fleeting;	 /* its name may stand for something else at any time */
 	bool grows;	 /* a reader at the end of a LIVE text sees what came since */
 	bool fresh_doc;	 /* a document that is never edited in place (check) */
-	const char *doc;     /* one line for `domfs tree` and docs/layout.md */
+	const char *doc; /* one line for `domfs tree` and docs/layout.md */
 	bool (*exists)(const struct place *at); /* NULL: always */
 	int (*show)(const struct place *at, struct buf *out, struct error *err);
 	int (*store)(const struct place *at, struct str text, struct error *err);
@@ -113,31 +114,32 @@ struct dir_type {
 
 #define VALUE(name_, mode_, show_, store_, ...)                                                    \
 	{                                                                                          \
-		.name = name_, .kind = ENTRY_VALUE, .mode = mode_, .show = show_, .store = store_,  \
+		.name = name_, .kind = ENTRY_VALUE, .mode = mode_, .show = show_, .store = store_, \
 		__VA_ARGS__                                                                        \
 	}
 #define DOC(name_, mode_, show_, store_, ...)                                                      \
 	{                                                                                          \
-		.name = name_, .kind = ENTRY_DOC, .mode = mode_, .show = show_, .store = store_,    \
+		.name = name_, .kind = ENTRY_DOC, .mode = mode_, .show = show_, .store = store_,   \
 		__VA_ARGS__                                                                        \
 	}
 #define STREAM(name_, mode_, ops_, ...)                                                            \
 	{                                                                                          \
-		.name = name_, .kind = ENTRY_STREAM, .mode = mode_, .stream = ops_, __VA_ARGS__      \
+		.name = name_, .kind = ENTRY_STREAM, .mode = mode_, .stream = ops_, __VA_ARGS__    \
 	}
 #define DIR(name_, mode_, dir_, ...)                                                               \
 	{                                                                                          \
-		.name = name_, .kind = ENTRY_DIR, .mode = mode_, .dir = dir_, __VA_ARGS__            \
+		.name = name_, .kind = ENTRY_DIR, .mode = mode_, .dir = dir_, __VA_ARGS__          \
 	}
 #define PROPS(schema_, show_, store_)                                                              \
 	{                                                                                          \
-		.kind = ENTRY_PROPS, .schema = schema_, .show = show_, .store = store_               \
+		.kind = ENTRY_PROPS, .schema = schema_, .show = show_, .store = store_             \
 	}
 
 /* fs/tree/: the tables that others point to. */
 extern const struct entry root_entry;
 extern const struct dir_type domains_dir, by_uuid_dir, by_id_dir, host_dir, drivers_dir;
-extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir, wait_dir;
+extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir,
+	wait_dir;
 extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream,
 	errors_stream;
 
@@ -146,7 +148,8 @@ void driver_objects_open(void);
 void driver_objects_close(void);
 
 /* fs/value.c */
-int show_stats(const struct place *at, unsigned group, const char *item, struct buf *out, struct error *err);
+int show_stats(const struct place *at, unsigned group, const char *item, struct buf *out,
+	       struct error *err);
 int show_file(const char *path, struct buf *out, struct error *err); /* of /proc and /sys */
 
 #endif

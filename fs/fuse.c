@@ -17,7 +17,6 @@ struct fuse_session *front_session;
 static struct front_options options;
 static struct loop_fd *watch;
 static struct fuse_buf request;
-static bool mounted;
 
 struct who who_of(fuse_req_t req)
 {
@@ -33,8 +32,9 @@ static void say_ready(void *arg unused)
 
 static void ll_init(void *arg unused, struct fuse_conn_info *conn)
 {
-	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_POSIX_ACL |
-				       FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+	conn->want |= conn->capable &
+		      (FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_POSIX_ACL |
+		       FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
 	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	conn->want &= ~FUSE_CAP_AUTO_INVAL_DATA;
 	conn->max_background = 64;
@@ -75,7 +75,6 @@ static const struct fuse_lowlevel_ops ops = {
 static void session_ended(void)
 {
 	loop_unwatch(take(&watch));
-	mounted = false;
 	options.ended();
 }
 
@@ -133,7 +132,9 @@ static int session_new(struct error *err)
 	fuse_opt_add_arg(&args, options.fuse_options);
 	front_session = fuse_session_new(&args, &ops, sizeof(ops), NULL);
 	fuse_opt_free_args(&args);
-	return front_session ? 0 : error_set(err, EINVAL, "libfuse refuses the options '%s'", options.fuse_options);
+	return front_session ? 0
+			     : error_set(err, EINVAL, "libfuse refuses the options '%s'",
+					 options.fuse_options);
 }
 
 int front_open(const struct front_options *o, struct error *err)
@@ -148,7 +149,6 @@ int front_open(const struct front_options *o, struct error *err)
 		fuse_session_destroy(take(&front_session));
 		return error_set(err, EIO, "cannot mount on '%s'", options.mountpoint);
 	}
-	mounted = true;
 	fcntl(fuse_session_fd(front_session), F_SETFL, O_NONBLOCK);
 	notify_open();
 	watch = loop_watch(fuse_session_fd(front_session), LOOP_READ, on_request, NULL);
@@ -161,9 +161,7 @@ void front_unmount(void)
 		return;
 	loop_unwatch(take(&watch));
 	notify_end_waits(ECONNABORTED);
-	if (mounted)
-		fuse_session_unmount(front_session);
-	mounted = false;
+	fuse_session_unmount(front_session); /* notices when that was done from outside */
 }
 
 void front_close(void)

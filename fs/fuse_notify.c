@@ -35,17 +35,13 @@ uint64_t notify_ino(const struct place *at)
 {
 	const struct notes *n = at->obj->front;
 
-	return at->slot->entry->cached && n ? ino_of_version(place_ino(at), n->version) : place_ino(at);
+	return at->slot->entry->cached && n ? ino_of_version(place_ino(at), n->version)
+					    : place_ino(at);
 }
 
 bool notify_outdated(const struct place *at, uint64_t ino)
 {
 	return at->slot->entry->cached && ino != notify_ino(at);
-}
-
-void notify_bump(const struct place *at)
-{
-	notes_of(at->obj)->version++;
 }
 
 static void invalidate(const struct place *at)
@@ -54,8 +50,8 @@ static void invalidate(const struct place *at)
 		fuse_lowlevel_notify_inval_inode(front_session, notify_ino(at), -1, 0);
 }
 
-/* Takes back what of O depends on FACETS. */
-static void take_back(struct object *o, unsigned facets)
+/* Takes back what of O depends on FACETS, and every cached text when there is to be a NEW_VERSION. */
+static void take_back(struct object *o, unsigned facets, bool new_version)
 {
 	struct notes *n = o->front;
 	unsigned words = tree_locals(o->kind) / 64 + 1;
@@ -65,14 +61,27 @@ static void take_back(struct object *o, unsigned facets)
 			unsigned local = w * 64 + __builtin_ctzll(bits);
 			struct place at = { .slot = tree_local(o->kind, local), .obj = o };
 
-			if (!((at.slot->facets | F_ACCESS) & facets))
+			if (!((at.slot->facets | F_ACCESS) & facets) &&
+			    !(new_version && at.slot->entry->cached))
 				continue;
 			n->told[w] &= ~(1ull << (local % 64));
 			invalidate(&at);
 		}
 	}
-	if (n)
+	if (n && new_version)
 		n->version++;
+}
+
+/* Do cached texts depend on any of FACETS? */
+static bool changes_texts(unsigned facets)
+{
+	return facets & (F_STATE | F_DOC);
+}
+
+void notify_bump(const struct place *at)
+{
+	notes_of(at->obj);
+	take_back(at->obj, 0, true);
 }
 
 void notify_forget(const struct place *at)
@@ -97,12 +106,13 @@ static void ring_grew(struct ring *r)
 static void changed(struct object *o, unsigned facets)
 {
 	samples_drop();
-	take_back(o, facets);
+	take_back(o, facets, changes_texts(facets));
 	if (o->kind == OBJ_DOMAIN) {
 		struct domain *d = domain_of(o);
 
 		for (size_t i = 0; i < d->parts.n; i++)
-			take_back(&((struct part *)d->parts.at[i])->obj, facets);
+			take_back(&((struct part *)d->parts.at[i])->obj, facets,
+				  changes_texts(facets));
 		if (d->console)
 			d->console->out.grew = ring_grew;
 	}
@@ -119,7 +129,7 @@ static void notes_free(struct notes *n)
 
 static void gone(struct object *o)
 {
-	take_back(o, ~0u);
+	take_back(o, ~0u, true);
 	samples_forget(o);
 	if (o->front)
 		notes_free(o->front);

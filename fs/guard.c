@@ -56,7 +56,10 @@ void guard_refused(const struct place *dir, pid_t pid)
 
 	while (at.slot->number) {
 		*slot_for(place_ino(&at), process) = (struct refusal){
-			.dir = place_ino(&at), .process = process, .started = started, .at_ms = now,
+			.dir = place_ino(&at),
+			.process = process,
+			.started = started,
+			.at_ms = now,
 		};
 		if (!at.slot->name)
 			at.obj = at.obj->parent ? at.obj->parent : &root_object;
@@ -75,7 +78,8 @@ bool guard_holds(const struct place *dir, pid_t pid)
 			continue;
 		if (!process)
 			process = process_of(pid);
-		if (refusals[i].process == process && refusals[i].started == process_start_time(process))
+		if (refusals[i].process == process &&
+		    refusals[i].started == process_start_time(process))
 			return true;
 	}
 	return false;

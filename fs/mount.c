@@ -17,7 +17,7 @@
 #include "fuse.h"
 
 #define DRAIN_STEP_MS 10
-#define DRAIN_MS 2000 /* how long requests that are being cancelled may take to end */
+#define DRAIN_MS      2000 /* how long requests that are being cancelled may take to end */
 
 static int ready_fd = -1; /* to the parent, which waits for "+" or the words of a failure */
 static unsigned drained_ms;
@@ -107,7 +107,10 @@ static int engine_open(struct error *err)
 static int serve(const struct mount_options *o, struct error *err)
 {
 	struct front_options front = {
-		.mountpoint = o->mountpoint, .fuse_options = o->fuse, .ready = on_ready, .ended = end,
+		.mountpoint = o->mountpoint,
+		.fuse_options = o->fuse,
+		.ready = on_ready,
+		.ended = end,
 	};
 	int r;
 
@@ -185,8 +188,13 @@ static int check_owner(const char *path, struct error *err)
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, ENOTDIR, "'%s' is not a directory", path);
 	if (st.st_uid != geteuid())
-		return error_set(err, EPERM, "'%s' belongs to uid %u: set DOMFS_STATE_DIR and DOMFS_RUN_DIR", path,
-				 st.st_uid);
+		return error_set(err, EPERM,
+				 "'%s' belongs to uid %u: set DOMFS_STATE_DIR and DOMFS_RUN_DIR",
+				 path, st.st_uid);
+	if (st.st_mode & 022)
+		return error_set(err, EPERM,
+				 "'%s' may be written by others (mode %03o): chmod go-w it", path,
+				 st.st_mode & 0777);
 	return 0;
 }
 

@@ -5,11 +5,11 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define ROOT_INO 1
-#define SLOT_BITS 12
+#define ROOT_INO     1
+#define SLOT_BITS    12
 #define VERSION_BITS 14
 #define SERIAL_SHIFT (SLOT_BITS + VERSION_BITS)
-#define MAX_SLOTS (1u << SLOT_BITS)
+#define MAX_SLOTS    (1u << SLOT_BITS)
 /* readdir cursors: fixed entries count from 1, children are their serial above this. */
 #define CHILD_CURSOR MAX_SLOTS
 
@@ -38,7 +38,9 @@ static struct slot *slot_add(const struct slot *parent, const struct entry *e, c
 		.parent = parent ? parent->number : 0,
 		.kind = kind,
 		.local = locals[kind]++,
-		.view = e->view ? e->view : parent ? parent->view : VIEW_NOW,
+		.view = e->view	 ? e->view
+			: parent ? parent->view
+				 : VIEW_NOW,
 	};
 	s->facets = e->facets ? e->facets : slot_is_dir(s) ? F_NAMES : view_facets(s->view);
 	if (slot_is_dir(s) && s->view == VIEW_CONFIG)
@@ -103,8 +105,9 @@ static void add_children(struct slot *dir, const char *prefix)
 
 		if (!slot_is_dir(&slots[i]))
 			continue;
-		below = slots[i].entry->kind == ENTRY_PROPS ? xasprintf("%s%s/", prefix, slots[i].name)
-							    : xstrdup("");
+		below = slots[i].entry->kind == ENTRY_PROPS
+				? xasprintf("%s%s/", prefix, slots[i].name)
+				: xstrdup("");
 		add_children(&slots[i], below);
 	}
 	if (type && type->child)

@@ -11,8 +11,9 @@
 
 #define KEPT_TEXT (64u << 10) /* a spare handle keeps a buffer up to this */
 #define MAX_SPARE 64
-#define SAMPLES 64
-#define SAMPLE_MS 100 /* how long a stat and an open share one rendering: facts in docs/architecture.md */
+#define SAMPLES	  64
+#define SAMPLE_MS                                                                                  \
+	100 /* how long a stat and an open share one rendering: facts in docs/architecture.md */
 
 struct sample {
 	uint64_t ino;
@@ -279,7 +280,8 @@ int handle_read(struct handle *h, const struct who *who, uint64_t off, size_t n,
 	bool again = h->stale && !off;
 	int r;
 
-	if (h->slot && !slot_waits(h->slot) && (again || (h->slot->entry->grows && off >= text->n))) {
+	if (h->slot && !slot_waits(h->slot) &&
+	    (again || (h->slot->entry->grows && off >= text->n))) {
 		buf_reset(&h->text);
 		h->stale = false;
 		r = place_show(&at, &h->text, err);
@@ -306,6 +308,9 @@ int handle_write(struct handle *h, const struct who *who, uint64_t off, struct s
 	h->stale = true;
 	if (at.slot->entry->kind == ENTRY_DOC)
 		return draft_write(h, who, off, data, err);
+	if (h->cut && off == h->cut)
+		return error_set(err, EINVAL, "a value is written by one write");
+	h->cut = data.n && data.p[data.n - 1] != '\n' ? off + data.n : 0;
 	return value_store(&at, data, err);
 }
 

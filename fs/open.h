@@ -19,10 +19,11 @@ struct handle {
 	struct who who;		 /* who opened it */
 	struct buf text;	 /* a value or document as it was rendered */
 	bool stale;		 /* something was written since */
+	uint64_t cut; /* a value: a write that ended here did not end its line; 0: none */
 	struct draft *draft;
 	struct scratch *scratch;
-	uint64_t base, end;	 /* stream: what offset 0 is, where the last read ended */
-	void *poll;		 /* the front end's note that somebody polls */
+	uint64_t base, end; /* stream: what offset 0 is, where the last read ended */
+	void *poll;	    /* the front end's note that somebody polls */
 	TAILQ_ENTRY(handle) polled, list;
 	struct handle *next_spare;
 };
@@ -30,7 +31,7 @@ struct handle {
 struct handle *handle_new(const struct place *at, int flags);
 void handle_free(struct handle *h); /* drops what was not written to its end; NULL is fine */
 const struct handle *handle_of_ino(uint64_t ino); /* one with this .ino, NULL */
-void handles_close(void);	    /* frees all, open ones too */
+void handles_close(void);			  /* frees all, open ones too */
 struct place handle_place(const struct handle *h, const struct who *who);
 
 /* What open(2) must do before it answers: renders what can be read.  A task if entry_waits. */
@@ -40,7 +41,8 @@ bool slot_waits(const struct slot *s);
 int handle_read(struct handle *h, const struct who *who, uint64_t off, size_t n, struct str *out,
 		struct error *err);
 /* Stores what was written: a value at once, a document when it is complete.  Task. */
-int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err);
+int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data,
+		 struct error *err);
 /* flush and fsync: an incomplete document is an error unless WHO is not the one who opened it and LAST is false.  Task. */
 int handle_flush(struct handle *h, const struct who *who, bool sync, struct error *err);
 bool handle_dirty(const struct handle *h);
@@ -59,7 +61,8 @@ int place_show(const struct place *at, struct buf *out, struct error *err);
 /* document.c */
 void draft_free(struct draft *d);
 bool draft_dirty(const struct draft *d);
-int draft_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err);
+int draft_write(struct handle *h, const struct who *who, uint64_t off, struct str data,
+		struct error *err);
 int draft_flush(struct handle *h, const struct who *who, bool sync, struct error *err);
 int draft_truncate(struct handle *h, uint64_t size, struct error *err);
 /* What the last document written to `check` was judged to be; "" when none was. */

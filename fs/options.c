@@ -30,7 +30,8 @@ static int set_guest_uids(struct mount_options *o unused, const char *value, str
 	char end;
 
 	if (sscanf(value, "%u-%u%c", &first, &last, &end) != 2 || !first || first > last)
-		return error_set(err, EINVAL, "guest_uids='%s': expected FIRST-LAST, above 0", value);
+		return error_set(err, EINVAL, "guest_uids='%s': expected FIRST-LAST, above 0",
+				 value);
 	config.guest_uid_first = first;
 	config.guest_uid_last = last;
 	return 0;
@@ -67,20 +68,23 @@ static int set_timeout(struct mount_options *o unused, const char *value, struct
 	return 0;
 }
 
-static int set_list_all(struct mount_options *o unused, const char *value unused, struct error *err unused)
+static int set_list_all(struct mount_options *o unused, const char *value unused,
+			struct error *err unused)
 {
 	tree_list_all = true;
 	return 0;
 }
 
-static int set_allow_other(struct mount_options *o, const char *value unused, struct error *err unused)
+static int set_allow_other(struct mount_options *o, const char *value unused,
+			   struct error *err unused)
 {
 	if (!config.root)
 		fuse_add(o, "allow_other");
 	return 0; /* root always allows others: the modes decide */
 }
 
-static int set_nothing(struct mount_options *o unused, const char *value unused, struct error *err unused)
+static int set_nothing(struct mount_options *o unused, const char *value unused,
+		       struct error *err unused)
 {
 	return 0;
 }
@@ -99,7 +103,7 @@ static const struct option option_rows[] = {
 	{ "list_all", set_list_all, false },
 	{ "timeout", set_timeout, true },
 	{ "ro", set_ro, false },
-	{ "rw", set_nothing, false },	      /* these are so anyway */
+	{ "rw", set_nothing, false }, /* these are so anyway */
 	{ "defaults", set_nothing, false },
 	{ "nosuid", set_nothing, false },
 	{ "nodev", set_nothing, false },
@@ -123,9 +127,11 @@ static int set_one(struct mount_options *o, char *text, struct error *err)
 					 value ? "takes no value" : "needs a value");
 		return row->set(o, value, err);
 	}
-	return error_set(err, EINVAL,
-			 "unknown option '%s': expected allow_other guest_uids=A-B guest_user=NAME kvm=force list_all "
-			 "ro timeout=MS", text);
+	return error_set(
+		err, EINVAL,
+		"unknown option '%s': expected allow_other guest_uids=A-B guest_user=NAME kvm=force list_all "
+		"ro timeout=MS",
+		text);
 }
 
 int mount_option_text(struct mount_options *o, const char *text, struct error *err)

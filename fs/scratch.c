@@ -10,8 +10,8 @@
 #include "engine/loop.h"
 
 #define MAX_PER_DIR 16
-#define MAX_ALL 256
-#define LIFE_MS (10 * 60 * 1000) /* after the last close */
+#define MAX_ALL	    256
+#define LIFE_MS	    (10 * 60 * 1000) /* after the last close */
 
 struct scratch {
 	uint64_t id, dir;
@@ -31,7 +31,8 @@ static struct loop_timer *sweeper;
 
 /* What editors and `mv new xml` are known to use. */
 static const char *const patterns[] = {
-	".?*", "?*~", "#?*#", "xml?*", "?*.xml", "tmp*", "?*.tmp", "?*.new", "?*.bak", "?*.orig", NULL,
+	".?*",	  "?*~",    "#?*#",   "xml?*",	 "?*.xml", "tmp*",
+	"?*.tmp", "?*.new", "?*.bak", "?*.orig", NULL,
 };
 
 static bool all_alnum(const char *s)
@@ -190,7 +191,8 @@ int scratch_write(struct scratch *s, int flags, uint64_t off, struct str data, s
 	if (flags & O_APPEND)
 		off = s->text.n;
 	if (off > DOC_MAX_BYTES || data.n > DOC_MAX_BYTES - off)
-		return error_set(err, EFBIG, "a scratch file has at most %u MiB", DOC_MAX_BYTES >> 20);
+		return error_set(err, EFBIG, "a scratch file has at most %u MiB",
+				 DOC_MAX_BYTES >> 20);
 	fill(&s->text, off);
 	over = s->text.n - off < data.n ? s->text.n - off : data.n;
 	if (over)
@@ -203,7 +205,8 @@ int scratch_write(struct scratch *s, int flags, uint64_t off, struct str data, s
 int scratch_truncate(struct scratch *s, uint64_t size, struct error *err)
 {
 	if (size > DOC_MAX_BYTES)
-		return error_set(err, EFBIG, "a scratch file has at most %u MiB", DOC_MAX_BYTES >> 20);
+		return error_set(err, EFBIG, "a scratch file has at most %u MiB",
+				 DOC_MAX_BYTES >> 20);
 	fill(&s->text, size);
 	if (size < s->text.n)
 		buf_cut(&s->text, size, s->text.n - size);

@@ -1,8 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* domfs umount, and clearing away what a killed domfs left mounted. */
-#include <signal.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/mount.h>
+#include <sys/pidfd.h>
 #include <sys/stat.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
@@ -10,7 +11,7 @@
 
 #include "mount.h"
 
-#define END_STEPS 500 /* of 10 ms: how long the server may take to end after it was unmounted */
+#define END_MS 5000 /* how long the server may take to end after it was unmounted */
 
 /* As root by the system call, else by fusermount3. */
 static int unmount(const char *mountpoint, bool lazy)
@@ -19,10 +20,12 @@ static int unmount(const char *mountpoint, bool lazy)
 	pid_t pid;
 
 	if (geteuid() == 0)
-		return umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0 ? -errno : 0;
+		return umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0 ? -errno
+											  : 0;
 	pid = fork();
 	if (pid == 0) {
-		execlp("fusermount3", "fusermount3", lazy ? "-uzq" : "-uq", "--", mountpoint, (char *)NULL);
+		execlp("fusermount3", "fusermount3", lazy ? "-uzq" : "-uq", "--", mountpoint,
+		       (char *)NULL);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
@@ -35,12 +38,14 @@ int mount_clear_stale(const char *mountpoint, struct error *err)
 	struct stat st;
 	int r;
 
-	if (stat(mountpoint, &st) == 0 || errno != ENOTCONN)
-		return 0;
-	r = unmount(mountpoint, true);
-	if (r < 0)
-		return error_set(err, -r, "'%s': a dead mount is in the way and cannot be removed: %s", mountpoint,
-				 strerror(-r));
+	while (stat(mountpoint, &st) < 0 && errno == ENOTCONN) {
+		r = unmount(mountpoint, true);
+		if (r < 0)
+			return error_set(
+				err, -r,
+				"'%s': a dead mount is in the way and cannot be removed: %s",
+				mountpoint, strerror(-r));
+	}
 	return 0;
 }
 
@@ -58,6 +63,7 @@ static pid_t server_of(const char *mountpoint)
 
 int umount_run(const char *mountpoint, struct error *err)
 {
+	struct pollfd end = { .events = POLLIN };
 	struct stat st;
 	pid_t server;
 	int r;
@@ -76,11 +82,16 @@ int umount_run(const char *mountpoint, struct error *err)
 		usleep(10000); /* they have been told; let them close */
 	}
 	if (r == -EBUSY)
-		return error_set(err, EBUSY, "'%s' is busy: a process has a file open or its working directory there",
-				 mountpoint);
+		return error_set(
+			err, EBUSY,
+			"'%s' is busy: a process has a file open or its working directory there",
+			mountpoint);
 	if (r < 0)
 		return error_set(err, -r, "'%s': %s", mountpoint, strerror(-r));
-	for (int i = 0; i < END_STEPS && kill(server, 0) == 0; i++)
-		usleep(10000);
+	end.fd = pidfd_open(server, 0); /* a dead child that nobody reaps yet has ended, too */
+	if (end.fd >= 0) {
+		poll(&end, 1, END_MS);
+		close(end.fd);
+	}
 	return 0;
 }

@@ -3,7 +3,6 @@
 #include "engine/device.h"
 #include "open.h"
 
-
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
@@ -14,7 +13,12 @@
 static size_t utf8_len(const unsigned char *p, size_t n)
 {
 	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
-	size_t len = *p < 0x80 ? 1 : *p < 0xc2 ? 0 : *p < 0xe0 ? 2 : *p < 0xf0 ? 3 : *p < 0xf5 ? 4 : 0;
+	size_t len = *p < 0x80	 ? 1
+		     : *p < 0xc2 ? 0
+		     : *p < 0xe0 ? 2
+		     : *p < 0xf0 ? 3
+		     : *p < 0xf5 ? 4
+				 : 0;
 	uint32_t c;
 
 	if (len < 2 || len > n)
@@ -40,8 +44,10 @@ static bool is_text(struct str s)
 
 int value_store(const struct place *at, struct str text, struct error *err)
 {
-	if (text.n > VALUE_MAX)
-		return error_set(err, EINVAL, "%zu bytes: a value has at most %d", text.n, VALUE_MAX);
+	/* A full buffer without an end of line is the beginning of more. */
+	if (text.n > VALUE_MAX || (text.n == VALUE_MAX && text.p[text.n - 1] != '\n'))
+		return error_set(err, EINVAL, "%zu bytes: a value has less than %d", text.n,
+				 VALUE_MAX);
 	if (!is_text(text))
 		return error_set(err, EINVAL, "not text: a value is UTF-8 without NUL bytes");
 	return at->slot->entry->store(at, str_trim(text), err);

@@ -47,12 +47,12 @@ void qemu_complete_chardev(struct node *dev)
 	struct node *source = node_child(dev, "source");
 
 	node_set(dev, "@tty", NULL);
-	if (source && str_eq(type, "pty"))
-		node_set(source, "@path", NULL); /* QEMU takes a new one at each start */
+	if (str_eq(type, "pty"))
+		node_set(dev, "source/@path", NULL); /* QEMU takes a new one at each start */
 	if (str_eq(type, "tcp") && !node_has(dev, "protocol/@type"))
-		node_set(source ? dev : NULL, "protocol/@type", "raw");
+		node_set(dev, "protocol/@type", "raw");
 	if (!str_eq(type, "tcp"))
-		node_set(dev, "protocol", NULL);
+		node_set(dev, "protocol/@type", NULL);
 	if (str_eq(type, "unix") && !node_is(source, "@mode", "connect") &&
 	    is_libvirt_path(node_get(source, "@path"), node_get(dev, "target/@name")))
 		node_set(source, "@path", NULL);

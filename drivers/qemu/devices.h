@@ -26,6 +26,9 @@ int qemu_add_implicit_devices(struct complete *c, struct error *err);
  * reports.  Task only. */
 int qemu_devices_after_start(struct domain *d, struct error *err);
 
+/* Of refuse.c: what of these devices cannot be started yet. */
+int qemu_devices_refusal(const struct node *domain, struct error *err);
+
 /* ---- for the kinds themselves ---- */
 
 /* The rows of <driver iommu= ats= packed= page_per_vq=> and of alias, acpi and address. */

@@ -99,7 +99,7 @@ static int check_encryption(struct complete *c, const struct node *disk, struct 
 
 static int complete(struct complete *c, struct node *disk, struct error *err)
 {
-	const char *wwn = node_get(disk, "wwn");
+	autofree char *wwn = xstrdup(node_get(disk, "wwn"));
 	int r;
 
 	if (!node_has(disk, "target/@bus"))

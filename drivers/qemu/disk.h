@@ -18,8 +18,9 @@ bool disk_has_source(const struct node *disk);
 struct domain;
 /* Limits (<iotune>) of DISK in the running guest.  Called after its device is there, before the vCPUs run.  Task only. */
 must_check int qemu_disk_throttle(struct domain *d, const struct node *disk, struct error *err);
+must_check int qemu_disks_after_start(struct domain *d, struct error *err); /* all of them */
 /* The medium of drive DISK becomes what MEDIUM (an element like it) says, or none.  Task only. */
-must_check int qemu_disk_medium(struct domain *d, const struct node *disk, const struct node *medium, struct error *err);
+must_check int qemu_disk_medium(struct domain *d, const struct node *disk, struct node *medium, struct error *err);
 
 /* The kind's set slot (disk_live.c). */
 int qemu_disk_set(struct domain *d, struct node *disk, const struct prop *row, struct str text, struct error *err);

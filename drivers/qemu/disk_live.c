@@ -3,9 +3,9 @@
  * Disks of a running guest: limits and the medium of a drive.  A medium's old block nodes go before the new ones come, as both have the same
  * names; when the new one is refused the old one is put back.
  */
-#include <stdio.h>
-
 #include "disk.h"
+#include "files.h"
+#include "launch.h"
 #include "live.h"
 
 /* ---- limits ---- */
@@ -62,6 +62,21 @@ int qemu_disk_throttle(struct domain *d, const struct node *disk, struct error *
 	return qmp_call(d, "block_set_io_throttle", args, NULL, err);
 }
 
+int qemu_disks_after_start(struct domain *d, struct error *err)
+{
+	autodoc struct doc *copy = NULL;
+	autobuf struct buf text = { 0 };
+	int r = 0;
+
+	node_print(domain_live(d), &text); /* the live document may change at each wait */
+	copy = doc_parse((struct str){ text.p, text.n }, NULL, err);
+	if (!copy)
+		return -EINVAL;
+	for (const struct node *n = node_first(doc_root(copy), "devices/disk"); n && r == 0; n = node_next(n, "disk"))
+		r = error_in(err, qemu_disk_throttle(d, n, err), "limits of disk '%s'", node_get_or(n, "target/@dev", ""));
+	return r;
+}
+
 static int set_limit(struct domain *d, struct node *disk, const struct prop *row, struct str text, struct error *err)
 {
 	uint64_t v = 0;
@@ -92,21 +107,19 @@ static bool is_drive(const struct node *disk)
 }
 
 /* The plan of a drive's block nodes alone. */
-static struct plan *medium_plan(struct domain *d, const struct node *like, char **top, struct error *err)
+static struct plan *medium_plan(struct vm *vm, const struct node *like, char **top, struct error *err)
 {
-	const struct qemu_caps *caps = qemu_caps_get(node_get_or(domain_live(d), "os/type/@arch", "x86_64"),
-						     node_get(domain_live(d), "devices/emulator"), err);
-	struct plan *p;
+	struct node *root = domain_live(vm->d);
+	const struct qemu_caps *caps = qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
+	autofree char *dir = vm_guest_dir(vm->d);
+	autoplan struct plan *p = NULL;
 
 	if (!caps)
 		return NULL;
-	p = plan_new(domain_live(d), caps, domain_run_dir(d), false);
+	p = plan_new(root, caps, dir, false);
 	p->hotplug = true;
-	if (disk_plan_blockdevs(p, like, top, err) < 0) {
-		plan_free(p);
-		return NULL;
-	}
-	return p;
+	p->next_file = vm->next_file;
+	return disk_plan_blockdevs(p, like, top, err) < 0 ? NULL : take(&p);
 }
 
 static int tray(struct domain *d, const char *id, const char *command, bool force, struct error *err)
@@ -147,29 +160,46 @@ static int put_in(struct domain *d, const char *id, struct plan *p, const char *
 	return r;
 }
 
-int qemu_disk_medium(struct domain *d, const struct node *disk, const struct node *medium, struct error *err)
+/* Puts in what MEDIUM says. */
+static int load(struct vm *vm, const char *id, const struct node *medium, struct error *err)
 {
-	autofree char *id = xstrdup(qemu_alias(disk)), *old_top = NULL, *top = NULL;
-	autoplan struct plan *old = medium_plan(d, disk, &old_top, err);
-	autoplan struct plan *p = old ? medium_plan(d, medium, &top, err) : NULL;
+	autofree char *top = NULL;
+	autoplan struct plan *p = medium_plan(vm, medium, &top, err);
 	int r;
 
 	if (!p)
-		return err && err->code ? -err->code : -EIO;
+		return err && err->code ? -err->code : -EINVAL;
+	vm->next_file = p->next_file;
+	r = put_in(vm->d, id, p, top, err);
+	if (r == 0)
+		files_keep_next(vm);
+	return r;
+}
+
+int qemu_disk_medium(struct domain *d, const struct node *disk, struct node *medium, struct error *err)
+{
+	autovm struct vm *vm = vm_of(d) ? vm_ref(vm_of(d)) : NULL;
+	autofree char *id = xstrdup(qemu_alias(disk)), *old_top = NULL;
+	autoplan struct plan *old = NULL;
+	autoerror struct error why = { 0 };
+	int r;
+
+	if (!vm)
+		return error_set(err, ENOTCONN, "the guest does not run");
+	r = files_prepare_device(vm, medium, err);
+	old = r < 0 ? NULL : medium_plan(vm, disk, &old_top, err);
+	if (!old)
+		return err && err->code ? -err->code : -EINVAL;
 	r = take_out(d, id, old, err);
 	if (r < 0)
 		return error_in(err, r, "the medium cannot be taken out");
-	r = put_in(d, id, p, top, err);
-	if (r < 0) { /* as it was */
-		autoplan struct plan *back = plan_new(p->domain, p->caps, p->run_dir, false);
-		autofree char *back_top = NULL;
-
-		back->hotplug = true;
-		if (disk_plan_blockdevs(back, disk, &back_top, NULL) == 0)
-			(void)!put_in(d, id, back, back_top, NULL);
-	}
-	if (tray(d, id, "blockdev-close-tray", false, NULL) < 0)
-		return r;
+	task_shield(1);
+	r = load(vm, id, medium, &why);
+	if (r < 0)
+		(void)!load(vm, id, disk, NULL); /* as it was */
+	(void)!tray(d, id, "blockdev-close-tray", false, NULL);
+	task_shield(-1);
+	error_move(err, &why);
 	return r;
 }
 

@@ -146,7 +146,8 @@ int qemu_plan_domain(struct plan *p, struct error *err)
 	qemu_plan_smp(p);
 	plan_iothreads(p);
 	qemu_plan_numa(p);
-	plan_option(p, "-uuid", "%s", node_get_or(root, "hwuuid", node_get_or(root, "uuid", "")));
+	if (node_has(root, "uuid")) /* absent only in a definition that is merely checked */
+		plan_option(p, "-uuid", "%s", node_get_or(root, "hwuuid", node_get(root, "uuid")));
 	qemu_plan_smbios(p, err);
 	if (!has_display(root))
 		plan_option(p, "-display", "none");

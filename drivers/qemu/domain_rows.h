@@ -1,5 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* The kinds above the devices: domain_rows.c. */
+/* The kinds above the devices (domain_rows.c), and what all devices have in common (common_kinds.c). */
 #ifndef DOMFS_QEMU_DOMAIN_ROWS_H
 #define DOMFS_QEMU_DOMAIN_ROWS_H
 
@@ -42,5 +42,6 @@ extern const struct qemu_kind qemu_security_kind;
 extern const struct qemu_kind qemu_label_kind;
 extern const struct qemu_kind qemu_arg_kind;
 extern const struct qemu_kind qemu_env_kind;
+extern const struct qemu_kind qemu_address_kind, qemu_alias_kind, qemu_boot_kind, qemu_virtio_kind;
 
 #endif

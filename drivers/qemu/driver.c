@@ -2,6 +2,7 @@
 /* The QEMU driver's table. */
 #include "driver.h"
 
+#include "domain.h"
 #include "launch.h"
 
 static const char *const types[] = {"kvm", "qemu", NULL};

@@ -13,7 +13,7 @@
 #include "domain.h"
 #include "graphics.h"
 #include "live.h"
-#include "refuse.h"
+#include "storage.h"
 
 /* What QEMU itself may lock beside the guest's memory (libvirt's figure). */
 #define MEMLOCK_EXTRA (1ull << 30)
@@ -36,6 +36,8 @@ static int prepare(struct domain *d, struct error *err)
 
 	if (r == 0)
 		r = qemu_start_refusal(domain_live(d), err);
+	if (r == 0)
+		r = qemu_tuning_refusal(domain_live(d), err);
 	for (n = node_first(domain_live(d), "devices/disk"); r == 0 && n; n = node_next(n, "disk"))
 		r = qemu_fill_backing(d, n, err);
 	for (n = node_first(domain_live(d), "devices/graphics"); r == 0 && n; n = node_next(n, "graphics"))
@@ -231,11 +233,21 @@ int launch(struct vm *vm, struct error *err)
 	return r;
 }
 
-/* ---- pinning (sched_setaffinity(2)), passwords ---- */
+/* ---- before the vCPUs run ---- */
+
+/* A guest's reset ends it when the definition says so: QEMU then tells of a shutdown (events.c). */
+static int set_reboot_action(struct vm *vm, struct error *err)
+{
+	if (!node_is(domain_live(vm->d), "on_reboot", "destroy"))
+		return 0;
+	return qmp_call(vm->d, "set-action", json_pack("{s:s}", "reboot", "shutdown"), NULL, err);
+}
 
 int launch_after_start(struct vm *vm, struct error *err)
 {
-	int r = qemu_devices_after_start(vm->d, err);
+	int r = set_reboot_action(vm, err);
 
+	if (r == 0)
+		r = qemu_devices_after_start(vm->d, err);
 	return r < 0 ? r : qemu_pin(vm, err);
 }

@@ -153,8 +153,14 @@ static bool is_twin(const struct node *dev)
 
 static int complete_console(struct complete *c, struct node *dev, struct error *err)
 {
-	if (is_twin(dev)) /* a copy: implicit.c */
+	struct node *serial = is_twin(dev) ? node_first(c->domain, "devices/serial") : NULL;
+
+	if (serial) { /* implicit.c made it a copy */
+		complete_port(serial);
+		node_set(dev, "target/@port", node_get(serial, "target/@port"));
+		qemu_complete_chardev(dev);
 		return 0;
+	}
 	if (!node_has(dev, "@type"))
 		node_set(dev, "@type", "pty");
 	qemu_complete_chardev(dev);

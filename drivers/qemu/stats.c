@@ -48,7 +48,7 @@ static void cpu_stats(struct vm *vm, struct stats *out)
 
 static void vcpu_stats(struct vm *vm, struct stats *out)
 {
-	char path[64], item[16];
+	char path[64], item[24];
 	uint64_t user, sys;
 
 	for (size_t i = 0; i < vm->nthreads; i++) {

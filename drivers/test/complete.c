@@ -38,7 +38,8 @@ static void complete_nic(struct node *n, const struct doc *old, unsigned place)
 	if (node_has(n, "mac/@address"))
 		return;
 	mac_random(mac);
-	node_set(n, "mac/@address", was && node_has(was, "mac/@address") ? node_get(was, "mac/@address") : mac);
+	node_set(n, "mac/@address",
+		 was && node_has(was, "mac/@address") ? node_get(was, "mac/@address") : mac);
 }
 
 static void name_it(struct node *list, struct node *n)
@@ -53,7 +54,8 @@ static void name_it(struct node *list, struct node *n)
 		return;
 	}
 	for (unsigned i = 0;; i++) {
-		snprintf(alias, sizeof(alias), "%s%u", !strcmp(node_name(n), "interface") ? "net" : node_name(n), i);
+		snprintf(alias, sizeof(alias), "%s%u",
+			 !strcmp(node_name(n), "interface") ? "net" : node_name(n), i);
 		if (!alias_taken(list, alias))
 			break;
 	}
@@ -65,8 +67,8 @@ static int unique(const struct node *list, const char *element, const char *path
 	for (struct node *a = node_child(list, element); a; a = node_next(a, element))
 		for (struct node *b = node_next(a, element); b; b = node_next(b, element))
 			if (node_has(a, path) && str_eq(node_get(a, path), node_get(b, path)))
-				return error_set(err, EEXIST, "line %ld: <%s>: '%s' is there twice", node_line(b),
-						 node_name(b), node_get(b, path));
+				return error_set(err, EEXIST, "line %ld: <%s>: '%s' is there twice",
+						 node_line(b), node_name(b), node_get(b, path));
 	return 0;
 }
 
@@ -76,11 +78,12 @@ static int complete_numbers(struct node *root, struct error *err)
 	uint64_t memory = node_size(root, "memory", 0);
 
 	if (max > CPUS_MAX)
-		return error_set(err, ENOTSUP, "line %ld: <vcpu>: the test driver has at most %d", node_line(node_child(root, "vcpu")),
-				 CPUS_MAX);
+		return error_set(err, ENOTSUP, "line %ld: <vcpu>: the test driver has at most %d",
+				 node_line(node_child(root, "vcpu")), CPUS_MAX);
 	if (now > max)
-		return error_set(err, EINVAL, "line %ld: <vcpu>: current='%llu' is above %llu", node_line(node_child(root, "vcpu")),
-				 (unsigned long long)now, (unsigned long long)max);
+		return error_set(err, EINVAL, "line %ld: <vcpu>: current='%llu' is above %llu",
+				 node_line(node_child(root, "vcpu")), (unsigned long long)now,
+				 (unsigned long long)max);
 	node_setf(root, "vcpu", "%llu", (unsigned long long)max);
 	node_setf(root, "vcpu/@current", "%llu", (unsigned long long)now);
 	if (!node_has(root, "currentMemory"))

@@ -9,7 +9,7 @@
 
 #include "test.h"
 
-static const char *const types[] = {"test", NULL};
+static const char *const types[] = { "test", NULL };
 
 static int probe(struct driver_info *out, struct error *err)
 {
@@ -18,7 +18,9 @@ static int probe(struct driver_info *out, struct error *err)
 	if (r < 0)
 		return r;
 	out->version = xstrdup("1");
-	out->state = xstrdup(script_exists() ? "usable" : "not usable: it makes domains only in tests (DOMFS_TEST_SCRIPT)");
+	out->state = xstrdup(
+		script_exists() ? "usable"
+				: "not usable: it makes domains only in tests (DOMFS_TEST_SCRIPT)");
 	out->capabilities = xstrdup("every row: kept in memory\n");
 	return 0;
 }
@@ -39,13 +41,16 @@ static char *fresh(const char *name unused)
 			 "    <serial type='pty'/>\n"
 			 "    <console type='pty'/>\n"
 			 "  </devices>\n"
-			 "</domain>\n", cpus < 4 ? 4 : cpus);
+			 "</domain>\n",
+			 cpus < 4 ? 4 : cpus);
 }
 
-static int command(const struct doc *full, const char *name, struct buf *out, struct error *err unused)
+static int command(const struct doc *full, const char *name, struct buf *out,
+		   struct error *err unused)
 {
 	buf_printf(out, "test-hypervisor\n--name %s\n--cpus %s\n--memory %" PRIu64 "\n", name,
-		   node_get_or(doc_root(full), "vcpu", "1"), node_size(doc_root(full), "memory", 0));
+		   node_get_or(doc_root(full), "vcpu", "1"),
+		   node_size(doc_root(full), "memory", 0));
 	return 0;
 }
 
@@ -85,14 +90,15 @@ static int start(struct domain *d, const struct start_opts *o, struct error *err
 
 static int adopt(struct domain *d, struct error *err)
 {
-	struct news n = {.kind = NEWS_RUNNING, .why = "found"};
+	struct news n = { .kind = NEWS_RUNNING, .why = "found" };
 	struct guest *g;
 	int r = guest_step(NULL, "adopt", domain_name(d), err);
 
 	if (r < 0)
 		return r;
 	if (!domain_kept(d, "alive"))
-		return error_set(err, ESRCH, "domfs ended while it was starting this guest: start it again");
+		return error_set(err, ESRCH,
+				 "domfs ended while it was starting this guest: start it again");
 	if (script_says("gone", domain_name(d), NULL))
 		return error_set(err, ESRCH, "the guest ended while domfs was not running");
 	g = guest_new(d);
@@ -143,7 +149,7 @@ static struct guest *enter(struct domain *d, const char *slot, int *r, struct er
 
 static int pause_slot(struct domain *d, bool on, struct error *err)
 {
-	struct news n = {.kind = on ? NEWS_PAUSED : NEWS_RUNNING, .why = on ? "user" : "resumed"};
+	struct news n = { .kind = on ? NEWS_PAUSED : NEWS_RUNNING, .why = on ? "user" : "resumed" };
 	int r;
 	autoguest struct guest *g = enter(d, "pause", &r, err);
 
@@ -165,8 +171,10 @@ static void power_off(void *arg)
 
 static int press(struct domain *d, enum button which, struct error *err)
 {
-	static const char *const events[] = {[BUTTON_REBOOT] = "reboot", [BUTTON_RESET] = "reset", [BUTTON_NMI] = "nmi"};
-	struct news n = {.kind = NEWS_EVENT};
+	static const char *const events[] = {
+		[BUTTON_REBOOT] = "reboot", [BUTTON_RESET] = "reset", [BUTTON_NMI] = "nmi"
+	};
+	struct news n = { .kind = NEWS_EVENT };
 	int r;
 	autoguest struct guest *g = enter(d, "press", &r, err);
 
@@ -220,7 +228,8 @@ static int detach(struct domain *d, struct node *dev, struct error *err)
 	return 0;
 }
 
-static int set(struct domain *d, struct node *dev, const struct prop *row, struct str text, struct error *err)
+static int set(struct domain *d, struct node *dev, const struct prop *row, struct str text,
+	       struct error *err)
 {
 	uint64_t max = node_u64(dev, "vcpu", 1), v = 0;
 	int r;
@@ -232,7 +241,8 @@ static int set(struct domain *d, struct node *dev, const struct prop *row, struc
 		return 0;
 	r = u64_parse(text, 1, 65535, &v, err);
 	if (r == 0 && v > max)
-		r = error_set(err, ERANGE, "%" PRIu64 " vCPUs are more than the guest's %" PRIu64, v, max);
+		r = error_set(err, ERANGE, "%" PRIu64 " vCPUs are more than the guest's %" PRIu64,
+			      v, max);
 	return r;
 }
 
@@ -261,12 +271,17 @@ static int stats(struct domain *d, unsigned groups, struct stats *out, struct er
 		stats_put(out, STATS_VCPU, number, "time_ns", age / 10);
 	}
 	if (groups & STATS_MEMORY)
-		stats_put(out, STATS_MEMORY, "", "actual_bytes", node_size(root, "currentMemory", 0));
-	for (n = node_first(root, "devices/disk"); groups & STATS_BLOCK && n; n = node_next(n, "disk"))
-		stats_put(out, STATS_BLOCK, node_get_or(n, "target/@dev", ""), "read_bytes", age / 1000);
-	for (n = node_first(root, "devices/interface"); groups & STATS_NET && n; n = node_next(n, "interface")) {
+		stats_put(out, STATS_MEMORY, "", "actual_bytes",
+			  node_size(root, "currentMemory", 0));
+	for (n = node_first(root, "devices/disk"); groups & STATS_BLOCK && n;
+	     n = node_next(n, "disk"))
+		stats_put(out, STATS_BLOCK, node_get_or(n, "target/@dev", ""), "read_bytes",
+			  age / 1000);
+	for (n = node_first(root, "devices/interface"); groups & STATS_NET && n;
+	     n = node_next(n, "interface")) {
 		const char *alias = node_get_or(n, "alias/@name", "");
-		stats_put(out, STATS_NET, str_starts(alias, "ua-") ? alias + 3 : alias, "rx_bytes", age / 1000);
+		stats_put(out, STATS_NET, str_starts(alias, "ua-") ? alias + 3 : alias, "rx_bytes",
+			  age / 1000);
 	}
 	return 0;
 }
@@ -296,9 +311,11 @@ static int console(struct domain *d, struct error *err)
 static int screenshot(struct domain *d, struct buf *png, struct error *err)
 {
 	static const unsigned char pixel[] = {
-		0x89, 'P', 'N', 'G', '\r', '\n', 0x1a, '\n', 0, 0, 0, 13, 'I', 'H', 'D', 'R', 0, 0, 0, 1, 0, 0, 0, 1, 8, 0, 0, 0, 0,
-		0x3a, 0x7e, 0x9b, 0x55, 0, 0, 0, 10, 'I', 'D', 'A', 'T', 0x78, 0x9c, 0x63, 0x60, 0, 0, 0, 2, 0, 1, 0x48, 0xaf, 0xa4,
-		0x71, 0, 0, 0, 0, 'I', 'E', 'N', 'D', 0xae, 0x42, 0x60, 0x82,
+		0x89, 'P',  'N',  'G',	'\r', '\n', 0x1a, '\n', 0,    0,    0,	  13,	'I',  'H',
+		'D',  'R',  0,	  0,	0,    1,    0,	  0,	0,    1,    8,	  0,	0,    0,
+		0,    0x3a, 0x7e, 0x9b, 0x55, 0,    0,	  0,	10,   'I',  'D',  'A',	'T',  0x78,
+		0x9c, 0x63, 0x60, 0,	0,    0,    2,	  0,	1,    0x48, 0xaf, 0xa4, 0x71, 0,
+		0,    0,    0,	  'I',	'E',  'N',  'D',  0xae, 0x42, 0x60, 0x82,
 	};
 	int r;
 	autoguest struct guest *g = enter(d, "screenshot", &r, err);
@@ -309,7 +326,7 @@ static int screenshot(struct domain *d, struct buf *png, struct error *err)
 	return 0;
 }
 
-static const struct guest_ops guest_ops = {.console = console, .screenshot = screenshot};
+static const struct guest_ops guest_ops = { .console = console, .screenshot = screenshot };
 
 const struct driver test_driver = {
 	.name = "test",

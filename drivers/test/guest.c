@@ -81,7 +81,7 @@ static void console_close(struct guest *g)
 
 void guest_die(struct guest *g, const char *why, const char *detail)
 {
-	struct news n = {.kind = NEWS_GONE, .why = why, .detail = detail};
+	struct news n = { .kind = NEWS_GONE, .why = why, .detail = detail };
 
 	if (g->dead)
 		return;
@@ -170,7 +170,8 @@ static int wait_step(struct guest *g, const struct script_step *s, struct error 
 	if (r == -ECANCELED)
 		return error_set(err, ECANCELED, "interrupted");
 	if (s->hang)
-		return error_set(err, ETIMEDOUT, "the hypervisor has not answered within %lld ms", (long long)ms);
+		return error_set(err, ETIMEDOUT, "the hypervisor has not answered within %lld ms",
+				 (long long)ms);
 	return 0;
 }
 

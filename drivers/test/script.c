@@ -54,7 +54,7 @@ void script_look(const char *slot, const char *name, struct script_step *out)
 	FILE *f = open_script(NULL);
 	char line[512];
 
-	*out = (struct script_step){0};
+	*out = (struct script_step){ 0 };
 	while (f && fgets(line, sizeof(line), f)) {
 		char *rest = line, *verb = word(&rest), *target = word(&rest);
 
@@ -78,7 +78,7 @@ void script_look(const char *slot, const char *name, struct script_step *out)
 void script_step_clear(struct script_step *s)
 {
 	free(s->message);
-	*s = (struct script_step){0};
+	*s = (struct script_step){ 0 };
 }
 
 bool script_says(const char *wanted, const char *name, int64_t *written_ns)

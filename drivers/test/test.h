@@ -13,12 +13,12 @@ struct guest {
 	struct domain *d;
 	unsigned refs;
 	bool paused, dead;
-	int64_t started_ns;	/* realtime: a script that is older does not kill it */
-	struct waitq q;		/* those who wait inside a slot; woken when it dies */
-	struct vec aliases;	/* what is plugged; owned texts */
-	int console;		/* the guest's end, -1 when nobody is connected */
+	int64_t started_ns; /* realtime: a script that is older does not kill it */
+	struct waitq q;	    /* those who wait inside a slot; woken when it dies */
+	struct vec aliases; /* what is plugged; owned texts */
+	int console;	    /* the guest's end, -1 when nobody is connected */
 	struct loop_fd *watch;
-	struct buf unsaid;	/* output that the reader has not taken */
+	struct buf unsaid; /* output that the reader has not taken */
 	TAILQ_ENTRY(guest) link;
 };
 

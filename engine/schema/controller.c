@@ -73,12 +73,13 @@ static int pci_check(const struct node *n, struct error *err)
 static int twin_check(const struct node *n, const char *type, struct error *err)
 {
 	const struct node *parent = node_parent(n);
+	const char *model = node_get_or(n, "@model", "");
 
-	if (!node_has(n, "@index") || node_has(n, "master"))
+	if (!node_has(n, "@index"))
 		return 0;
 	for (const struct node *o = node_child(parent, "controller"); o && o != n; o = node_next(o, "controller"))
-		if (node_is(o, "@type", type) && node_has(o, "@index") && !node_has(o, "master") &&
-		    node_u64(o, "@index", 0) == node_u64(n, "@index", 0) && !str_starts(node_get_or(o, "@model", ""), "ich9-uhci"))
+		if (node_is(o, "@type", type) && node_has(o, "@index") && node_u64(o, "@index", 0) == node_u64(n, "@index", 0) &&
+		    !(str_starts(model, "ich9-") && str_starts(node_get_or(o, "@model", ""), "ich9-") && !node_is(o, "@model", model)))
 			return error_set(err, EINVAL, "line %ld: <controller type='%s'>: index %s is already that of line %ld",
 					 node_line(n), type, node_get(n, "@index"), node_line(o));
 	return 0;

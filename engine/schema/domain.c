@@ -122,21 +122,6 @@ static const struct prop props[] = {
 	{0},
 };
 
-/* A name that is given twice by mistake is the commonest error in hand-written definitions. */
-static int unique(const struct node *n, const char *list, const char *path, const char *what, struct error *err)
-{
-	const char *element = strrchr(list, '/') + 1;
-
-	for (const struct node *a = node_first(n, list); a; a = node_next(a, element)) {
-		const char *name = node_get(a, path);
-		for (const struct node *b = node_next(a, element); name && b; b = node_next(b, element))
-			if (str_eq(node_get(b, path), name))
-				return error_set(err, EINVAL, "line %ld: <%s>: %s '%s' is given twice: the first is in line %ld",
-						 node_line(b), element, what, name, node_line(a));
-	}
-	return 0;
-}
-
 static int unique_aliases(const struct node *n, struct error *err)
 {
 	struct hash *seen = hash_new();
@@ -157,10 +142,8 @@ static int unique_aliases(const struct node *n, struct error *err)
 
 static int check(const struct node *n, struct error *err)
 {
-	int r = unique(n, "devices/disk", "target/@dev", "target", err);
+	int r = unique_aliases(n, err);
 
-	if (r == 0)
-		r = unique_aliases(n, err);
 	if (r == 0 && node_get(n, "vcpu/@current") && node_u64(n, "vcpu/@current", 1) > node_u64(n, "vcpu", 1))
 		r = error_set(err, EINVAL, "line %ld: <vcpu current='%s'> is more than its maximum %s", node_line(node_first(n, "vcpu")),
 			      node_get(n, "vcpu/@current"), node_get(n, "vcpu"));

@@ -51,14 +51,14 @@ static int drop(const struct place *at, struct error *err)
 #define COLLECTION(noun, kind_)                                                                    \
 	static struct object *find_##noun(const struct place *dir, const char *name)               \
 	{                                                                                          \
-		return part_object(part_find(domain_of(dir->obj), kind_, dir->slot->view, name));   \
+		return part_object(part_find(domain_of(dir->obj), kind_, dir->slot->view, name));  \
 	}                                                                                          \
 	static struct object *next_##noun(const struct place *dir, uint64_t after)                 \
 	{                                                                                          \
 		return next(dir, kind_, after);                                                    \
 	}
 #define MAKER(noun, kind_)                                                                         \
-	static int make_##noun(const struct place *dir, const char *name, mode_t mode unused,       \
+	static int make_##noun(const struct place *dir, const char *name, mode_t mode unused,      \
 			       struct object **out, struct error *err)                             \
 	{                                                                                          \
 		return make(dir, kind_, name, out, err);                                           \
@@ -114,7 +114,8 @@ static int row_show(const struct place *at, struct buf *out, struct error *err)
 
 static int row_store(const struct place *at, struct str text, struct error *err)
 {
-	return part_prop_store(part_of(at->obj), at->slot->view, at->slot->prop, text, at->who, err);
+	return part_prop_store(part_of(at->obj), at->slot->view, at->slot->prop, text, at->who,
+			       err);
 }
 
 static int source_show(const struct place *at, struct buf *out, struct error *err)
@@ -162,11 +163,14 @@ static int vcpu_time_show(const struct place *at, struct buf *out, struct error 
 }
 
 #define PART_STATE                                                                                 \
-	VALUE("state", 0644, state_show, state_store, .facets = F_DOC | F_CONFIG | F_STATE | F_NAMES, \
+	VALUE("state", 0644, state_show, state_store,                                              \
+	      .facets = F_DOC | F_CONFIG | F_STATE | F_NAMES,                                      \
 	      .doc = "attached staged detaching config live; write detach: returns when the guest has let go")
-#define PART_XML DOC("xml", 0644, xml_show, xml_store, .doc = "its element; writing it plugs or changes")
+#define PART_XML                                                                                   \
+	DOC("xml", 0644, xml_show, xml_store, .doc = "its element; writing it plugs or changes")
 #define PART_ERROR                                                                                 \
-	VALUE("error", 0444, error_show, NULL, .facets = F_ERROR, .doc = "the last failure in words")
+	VALUE("error", 0444, error_show, NULL, .facets = F_ERROR,                                  \
+	      .doc = "the last failure in words")
 
 static const struct entry disk_entries[] = {
 	VALUE("source", 0644, source_show, source_store,
@@ -174,7 +178,8 @@ static const struct entry disk_entries[] = {
 	PART_STATE,
 	PART_XML,
 	PART_ERROR,
-	VALUE("stats", 0444, disk_stats_show, NULL, .fresh = WAITS, .doc = "its requests and bytes"),
+	VALUE("stats", 0444, disk_stats_show, NULL, .fresh = WAITS,
+	      .doc = "its requests and bytes"),
 	PROPS(&disk_schema, row_show, row_store),
 	{ 0 },
 };
@@ -196,8 +201,10 @@ static const struct entry device_entries[] = {
 };
 
 static const struct entry vcpu_entries[] = {
-	VALUE("state", 0444, vcpu_state_show, NULL, .facets = F_DOC | F_STATE, .doc = "online or offline"),
-	VALUE("time", 0444, vcpu_time_show, NULL, .fresh = LIVE, .doc = "nanoseconds that it has run"),
+	VALUE("state", 0444, vcpu_state_show, NULL, .facets = F_DOC | F_STATE,
+	      .doc = "online or offline"),
+	VALUE("time", 0444, vcpu_time_show, NULL, .fresh = LIVE,
+	      .doc = "nanoseconds that it has run"),
 	{ 0 },
 };
 
@@ -215,19 +222,36 @@ static const struct entry nic_entry =
 static const struct entry device_entry =
 	DIR("ALIAS", 0755, &device_dir, .facets = F_NAMES | F_DOC | F_CONFIG | F_STATE,
 	    .doc = "a device; mkdir and write xml plugs it, rmdir unplugs it");
-static const struct entry vcpu_entry = DIR("N", 0755, &vcpu_dir, .facets = F_NAMES | F_DOC | F_STATE,
-					   .doc = "a virtual CPU");
+static const struct entry vcpu_entry =
+	DIR("N", 0755, &vcpu_dir, .facets = F_NAMES | F_DOC | F_STATE, .doc = "a virtual CPU");
 
 const struct dir_type disks_dir = {
-	.child = &disk_entry, .kind = OBJ_PART, .find = find_disk, .next = next_disk, .make = make_disk, .drop = drop,
+	.child = &disk_entry,
+	.kind = OBJ_PART,
+	.find = find_disk,
+	.next = next_disk,
+	.make = make_disk,
+	.drop = drop,
 };
 const struct dir_type nics_dir = {
-	.child = &nic_entry, .kind = OBJ_PART, .find = find_nic, .next = next_nic, .make = make_nic, .drop = drop,
+	.child = &nic_entry,
+	.kind = OBJ_PART,
+	.find = find_nic,
+	.next = next_nic,
+	.make = make_nic,
+	.drop = drop,
 };
 const struct dir_type devices_dir = {
-	.child = &device_entry, .kind = OBJ_PART, .find = find_device, .next = next_device, .make = make_device,
+	.child = &device_entry,
+	.kind = OBJ_PART,
+	.find = find_device,
+	.next = next_device,
+	.make = make_device,
 	.drop = drop,
 };
 const struct dir_type vcpus_dir = {
-	.child = &vcpu_entry, .kind = OBJ_PART, .find = find_vcpu, .next = next_vcpu,
+	.child = &vcpu_entry,
+	.kind = OBJ_PART,
+	.find = find_vcpu,
+	.next = next_vcpu,
 };

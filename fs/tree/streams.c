@@ -40,7 +40,10 @@ static uint64_t events_size(const struct place *at unused)
 }
 
 const struct stream_ops events_stream = {
-	.open = events_open, .read = events_read, .ready = events_ready, .size = events_size,
+	.open = events_open,
+	.read = events_read,
+	.ready = events_ready,
+	.size = events_size,
 };
 
 static int errors_open(const struct place *at unused, struct handle *h, struct error *err unused)
@@ -65,7 +68,10 @@ static uint64_t errors_size(const struct place *at unused)
 }
 
 const struct stream_ops errors_stream = {
-	.open = errors_open, .read = errors_read, .ready = errors_ready, .size = errors_size,
+	.open = errors_open,
+	.read = errors_read,
+	.ready = errors_ready,
+	.size = errors_size,
 };
 
 static const struct ring *console_ring(const struct object *o)
@@ -106,7 +112,10 @@ static uint64_t console_log_size(const struct place *at)
 }
 
 const struct stream_ops console_log_stream = {
-	.open = console_log_open, .read = console_log_read, .ready = console_ready, .size = console_log_size,
+	.open = console_log_open,
+	.read = console_log_read,
+	.ready = console_ready,
+	.size = console_log_size,
 };
 
 static int console_open(const struct place *at, struct handle *h, struct error *err)
@@ -150,8 +159,11 @@ static void console_release_handle(struct handle *h)
 }
 
 const struct stream_ops console_stream = {
-	.open = console_open, .read = console_read, .ready = console_ready,
-	.write = console_put, .release = console_release_handle,
+	.open = console_open,
+	.read = console_read,
+	.ready = console_ready,
+	.write = console_put,
+	.release = console_release_handle,
 };
 
 /* 1: it is so, and LINE says it. */

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Owners, modes, ACLs: who gets what, and what is kept. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include "engine/access.h"
@@ -67,12 +69,11 @@ static void modes_decide(void **state unused)
 
 /* tag, perm, id as in linux/posix_acl_xattr.h */
 static const unsigned char acl[] = {
-	2, 0, 0, 0,
-	1, 0, 6, 0, 0xff, 0xff, 0xff, 0xff,	/* user::rw- */
-	2, 0, 6, 0, 0x5a, 0xc3, 0, 0,		/* user:50010:rw- */
-	4, 0, 4, 0, 0xff, 0xff, 0xff, 0xff,	/* group::r-- */
-	16, 0, 6, 0, 0xff, 0xff, 0xff, 0xff,	/* mask::rw- */
-	32, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,	/* other::--- */
+	2,  0, 0, 0, 1,	   0,	 6,    0,    0xff, 0xff, 0xff, 0xff, /* user::rw- */
+	2,  0, 6, 0, 0x5a, 0xc3, 0,    0,			     /* user:50010:rw- */
+	4,  0, 4, 0, 0xff, 0xff, 0xff, 0xff,			     /* group::r-- */
+	16, 0, 6, 0, 0xff, 0xff, 0xff, 0xff,			     /* mask::rw- */
+	32, 0, 0, 0, 0xff, 0xff, 0xff, 0xff,			     /* other::--- */
 };
 
 static void acls_decide(void **state unused)
@@ -150,8 +151,12 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, setup, teardown)
 	const struct CMUnitTest tests[] = {
-		T(the_owner_of_the_directory_is_the_default), T(modes_decide), T(acls_decide),
-		T(bad_acls_are_refused), T(lines_come_back), T(what_is_gone_is_forgotten),
+		T(the_owner_of_the_directory_is_the_default),
+		T(modes_decide),
+		T(acls_decide),
+		T(bad_acls_are_refused),
+		T(lines_come_back),
+		T(what_is_gone_is_forgotten),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

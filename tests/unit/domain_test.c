@@ -46,7 +46,8 @@ TEST(bounds_move_when_off)
 
 TEST(definition_is_kept_byte_for_byte)
 {
-	static const char text[] = "<!-- mine -->\n" XML("<devices>\n\t<disk type='file' device='disk'>"
+	static const char text[] = "<!-- mine -->\n" XML(
+		"<devices>\n\t<disk type='file' device='disk'>"
 		"<source file='/a.img'/><target dev='vda' bus='virtio'/></disk></devices>");
 	struct domain *d = make("web");
 	uint64_t seq;
@@ -62,7 +63,7 @@ TEST(definition_is_kept_byte_for_byte)
 	assert_int_equal(event_seq(), seq);
 	ok(set(d, "cpus", "1"));
 	shows(domain_config_text(d, true, out), "<!-- mine -->");
-	shows(domain_config_text(d, true, out), "current=\"1\"");
+	shows(domain_config_text(d, true, out), "current='1'");
 }
 
 TEST(bad_definitions_change_nothing)
@@ -78,15 +79,20 @@ TEST(bad_definitions_change_nothing)
 	assert_int_equal(define(d, "<network/>"), -EINVAL);
 	assert_int_equal(define(d, XML("<nonsense/>")), -EINVAL);
 	error_has("nonsense");
-	assert_int_equal(define(d, "<domain type='zx81'><name>web</name><memory>1</memory><os><type>hvm</type></os></domain>"),
-			 -ENOTSUP);
+	assert_int_equal(
+		define(d,
+		       "<domain type='zx81'><name>web</name><memory>1</memory><os><type>hvm</type></os></domain>"),
+		-ENOTSUP);
 	error_has("expected one of test");
-	assert_int_equal(define(other, XML("")), 0); /* fresh from mkdir: takes the text, keeps its name */
+	assert_int_equal(define(other, XML("")),
+			 0); /* fresh from mkdir: takes the text, keeps its name */
 	assert_string_equal(other->obj.name, "other");
 	assert_int_equal(define(other, XML("")), -EINVAL);
 	error_has("rename it with mv");
-	twin = xasprintf("<domain type='test'><name>other</name><uuid>%s</uuid><memory>1024</memory><os><type>hvm</type></os>"
-			 "</domain>", d->uuid);
+	twin = xasprintf(
+		"<domain type='test'><name>other</name><uuid>%s</uuid><memory>1024</memory><os><type>hvm</type></os>"
+		"</domain>",
+		d->uuid);
 	assert_int_equal(define(other, twin), -EEXIST);
 	error_has("'web'");
 	assert_int_equal(d->config.n, n);
@@ -239,18 +245,22 @@ TEST(disks_are_plugged_and_unplugged)
 	assert_int_equal(part_make(d, PART_DISK, VIEW_NOW, "zz", &p, &last), -EINVAL);
 	ok(part_make(d, PART_DISK, VIEW_NOW, "vdb", &p, &last));
 	assert_string_equal(part_state(p), "staged");
-	ok(part_prop_store(p, VIEW_NOW, schema_file(&disk_schema, "cache"), str_of("none"), &root_who, &last));
-	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("a.img"), &root_who, &last), -EINVAL);
+	ok(part_prop_store(p, VIEW_NOW, schema_file(&disk_schema, "cache"), str_of("none"),
+			   &root_who, &last));
+	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("a.img"), &root_who, &last),
+			 -EINVAL);
 	script("fail attach EREMOTEIO no room\n");
-	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("/a.qcow2"), &root_who, &last), -EREMOTEIO);
+	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("/a.qcow2"), &root_who, &last),
+			 -EREMOTEIO);
 	assert_string_equal(part_state(p), "staged");
 	script("");
 	ok(disk_source_store(p, VIEW_NOW, str_of("/a.qcow2"), &root_who, &last));
 	assert_string_equal(part_state(p), "attached");
 	shows(domain_config_text(d, true, out), "qcow2");
 	shows(domain_xml(d, VIEW_NOW, true, out), "disk-vdb");
-	shows(domain_xml(d, VIEW_CONFIG, true, out), "cache=\"none\"");
-	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("/b.img"), &root_who, &last), -EBUSY);
+	shows(domain_xml(d, VIEW_CONFIG, true, out), "cache='none'");
+	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("/b.img"), &root_who, &last),
+			 -EBUSY);
 	fixture_reopen();
 	d = domain_find("web");
 	p = part_find(d, PART_DISK, VIEW_NOW, "vdb");
@@ -287,14 +297,17 @@ TEST(nics_and_other_devices)
 	struct part *p;
 
 	ok(part_make(d, PART_NIC, VIEW_NOW, "n0", &p, &last));
-	ok(part_prop_store(p, VIEW_NOW, schema_file(&nic_schema, "type"), str_of("user"), &root_who, &last));
+	ok(part_prop_store(p, VIEW_NOW, schema_file(&nic_schema, "type"), str_of("user"), &root_who,
+			   &last));
 	assert_string_equal(part_state(p), "attached");
 	shows(domain_xml(d, VIEW_NOW, true, out), "ua-n0");
 	ok(command(d, "start"));
 	ok(part_make(d, PART_DEVICE, VIEW_NOW, "dice", &p, &last));
 	assert_int_equal(part_define(p, VIEW_NOW, str_of("<disk/>"), &root_who, &last), -EINVAL);
-	ok(part_define(p, VIEW_NOW, str_of("<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"),
-		       &root_who, &last));
+	ok(part_define(
+		p, VIEW_NOW,
+		str_of("<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"),
+		&root_who, &last));
 	shows(domain_xml(d, VIEW_NOW, true, out), "ua-dice");
 	ok(part_detach(p, VIEW_NOW, &last));
 	assert_null(part_find(d, PART_DEVICE, VIEW_NOW, "dice"));
@@ -380,11 +393,22 @@ int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
 	const struct CMUnitTest tests[] = {
-		T(made_domain_is_complete_and_lasts), T(bounds_move_when_off), T(definition_is_kept_byte_for_byte),
-		T(bad_definitions_change_nothing), T(starts_and_stops), T(failed_start_leaves_nothing_behind),
-		T(destroy_overtakes_a_hanging_start), T(a_hanging_reader_waits_alone), T(a_guest_that_dies_is_noticed),
-		T(running_changes), T(disks_are_plugged_and_unplugged), T(a_slow_rmdir_goes_on_by_itself),
-		T(nics_and_other_devices), T(found_again), T(renamed_and_removed), T(store_failures_change_nothing),
+		T(made_domain_is_complete_and_lasts),
+		T(bounds_move_when_off),
+		T(definition_is_kept_byte_for_byte),
+		T(bad_definitions_change_nothing),
+		T(starts_and_stops),
+		T(failed_start_leaves_nothing_behind),
+		T(destroy_overtakes_a_hanging_start),
+		T(a_hanging_reader_waits_alone),
+		T(a_guest_that_dies_is_noticed),
+		T(running_changes),
+		T(disks_are_plugged_and_unplugged),
+		T(a_slow_rmdir_goes_on_by_itself),
+		T(nics_and_other_devices),
+		T(found_again),
+		T(renamed_and_removed),
+		T(store_failures_change_nothing),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -3,10 +3,11 @@
 #ifndef DOMFS_TESTS_FIXTURE_H
 #define DOMFS_TESTS_FIXTURE_H
 
-#include <stdarg.h>
 #include <setjmp.h>
+#include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <fcntl.h>
@@ -74,7 +75,8 @@ static inline int fixture_setup(void **state unused)
 	strcpy(fixture_dir, "/tmp/domfs-test-XXXXXX");
 	if (!mkdtemp(fixture_dir))
 		return -1;
-	autofree char *state_dir = fixture_path("state"), *run = fixture_path("run"), *file = fixture_path("script");
+	autofree char *state_dir = fixture_path("state"), *run = fixture_path("run"),
+		      *file = fixture_path("script");
 	setenv("DOMFS_STATE_DIR", state_dir, 1);
 	setenv("DOMFS_RUN_DIR", run, 1);
 	setenv("DOMFS_TEST_SCRIPT", file, 1);

@@ -1,9 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* One change at a time, in order; destroy overtakes. */
+
 #include <setjmp.h>
 #include <stdarg.h>
 #include <stddef.h>
 #include <stdint.h>
+
 #include <cmocka.h>
 
 #include <stdio.h>
@@ -36,7 +38,9 @@ static void work(void *arg)
 
 static void in_order_body(void *arg unused)
 {
-	struct worker_arg w[4] = { { 'a', 20, 1, NULL }, { 'b', 5, 1, NULL }, { 'c', 1, 1, NULL }, { 'd', 0, 1, NULL } };
+	struct worker_arg w[4] = {
+		{ 'a', 20, 1, NULL }, { 'b', 5, 1, NULL }, { 'c', 1, 1, NULL }, { 'd', 0, 1, NULL }
+	};
 
 	jobs_init(&jobs);
 	trace[0] = 0;

@@ -75,7 +75,7 @@ static void note(void *arg unused, const char *name, struct record *r)
 static void damaged_files_are_set_aside_body(void *arg unused)
 {
 	autofree char *bad = fixture_path("state/domains/bad");
-	autofree char *tmp = fixture_path("state/domains/.tmp-write");
+	autofree char *tmp = fixture_path("state/domains/.tmp-99");
 	autofree char *aside = fixture_path("state/broken/domains-bad.1");
 	autorecord struct record *r = sample("x");
 	FILE *f;
