@@ -104,8 +104,13 @@ int domain_screenshot(struct domain *d, struct buf *png, struct error *err)
 
 int domain_command_line(struct domain *d, struct buf *out, struct error *err)
 {
+	const char *run = domain_active(d) ? domain_kept(d, "command") : NULL;
 	int r;
 
+	if (run) {
+		buf_puts(out, run);
+		return 0;
+	}
 	if (!d->driver || !d->driver->command)
 		r = error_set(err, ENOTSUP, "the %s driver runs no command",
 			      d->driver ? d->driver->name : "missing");

@@ -156,6 +156,11 @@ static int change_live(struct domain *d, const struct prop *row, const struct pa
 	return 0;
 }
 
+static const char *row_name(const struct prop *row)
+{
+	return row->file ? row->file : row->path;
+}
+
 /* Does the definition of the next start say so already, and the guest, too, where it is asked?  Judged on what is in force, so a default
  * that is written out counts as said. */
 static bool is_so(struct domain *d, const struct prop *row, struct str text, uint64_t v, bool live)
@@ -212,12 +217,11 @@ static int change(struct domain *d, enum view view, const struct prop *row, stru
 		r = fault_point("define:live", err);
 	if (r == 0)
 		r = draft_commit(d, &dr, false, err);
-	return r;
-}
-
-static const char *row_name(const struct prop *row)
-{
-	return row->file ? row->file : row->path;
+	if (r < 0)
+		return r;
+	event_emit("domain", d->obj.name, "changed", "%s", row_name(row));
+	(void)!fault_point("define:done", NULL);
+	return 0;
 }
 
 int domain_prop_store(struct domain *d, enum view view, const struct prop *row, struct str text,
@@ -236,10 +240,6 @@ int domain_prop_store(struct domain *d, enum view view, const struct prop *row, 
 		r = domain_there(d, err);
 	if (r == 0)
 		r = change(d, view, row, str_trim(text), who, err);
-	if (r == 0) {
-		event_emit("domain", d->obj.name, "changed", "%s", row_name(row));
-		(void)!fault_point("define:done", NULL);
-	}
 	return error_in(err, r, "%s: %s", d->obj.name, row_name(row));
 }
 

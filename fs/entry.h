@@ -147,9 +147,4 @@ extern const struct stream_ops wait_stream, console_stream, console_log_stream, 
 void driver_objects_open(void);
 void driver_objects_close(void);
 
-/* fs/value.c */
-int show_stats(const struct place *at, unsigned group, const char *item, struct buf *out,
-	       struct error *err);
-int show_file(const char *path, struct buf *out, struct error *err); /* of /proc and /sys */
-
 #endif

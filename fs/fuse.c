@@ -137,11 +137,27 @@ static int session_new(struct error *err)
 					 options.fuse_options);
 }
 
+/* New kernels can be told to abort the whole connection when one request takes long: a reader of wait/ does. */
+static void warn_of_timeout(void)
+{
+	autobuf struct buf text = { 0 };
+	unsigned long s;
+
+	if (show_file("/proc/sys/fs/fuse/default_request_timeout", &text, NULL) < 0)
+		return;
+	s = strtoul(buf_text(&text), NULL, 10);
+	if (s)
+		log_line(
+			"fs.fuse.default_request_timeout is %lu: a reader that waits longer ends the mount; set it to 0",
+			s);
+}
+
 int front_open(const struct front_options *o, struct error *err)
 {
 	int r;
 
 	options = *o;
+	warn_of_timeout();
 	r = session_new(err);
 	if (r < 0)
 		return r;

@@ -58,6 +58,11 @@ void samples_forget(const struct object *o); /* it is gone */
 int value_store(const struct place *at, struct str text, struct error *err);
 int place_show(const struct place *at, struct buf *out, struct error *err);
 
+/* For the tables: some counters of a domain or a part; a file of /proc or /sys. */
+int show_stats(const struct place *at, unsigned group, const char *item, struct buf *out,
+	       struct error *err);
+int show_file(const char *path, struct buf *out, struct error *err);
+
 /* document.c */
 void draft_free(struct draft *d);
 bool draft_dirty(const struct draft *d);

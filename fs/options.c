@@ -113,6 +113,7 @@ static const struct option option_rows[] = {
 
 static int set_one(struct mount_options *o, char *text, struct error *err)
 {
+	autobuf struct buf known = { 0 };
 	char *value = strchr(text, '=');
 
 	if (value)
@@ -127,11 +128,10 @@ static int set_one(struct mount_options *o, char *text, struct error *err)
 					 value ? "takes no value" : "needs a value");
 		return row->set(o, value, err);
 	}
-	return error_set(
-		err, EINVAL,
-		"unknown option '%s': expected allow_other guest_uids=A-B guest_user=NAME kvm=force list_all "
-		"ro timeout=MS",
-		text);
+	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
+		buf_printf(&known, " %s%s", option_rows[i].name, option_rows[i].valued ? "=" : "");
+	return error_set(err, EINVAL, "unknown option '%s': expected one of%s", text,
+			 buf_text(&known));
 }
 
 int mount_option_text(struct mount_options *o, const char *text, struct error *err)

@@ -38,7 +38,6 @@ const struct pci_model *pci_model_of(const char *name); /* NULL: no such control
 
 struct pci_bus {
 	const struct pci_model *model; /* NULL: there is none with this index */
-	bool nohotplug;
 	bool added;		       /* by us: not yet in the document */
 	uint8_t used[32];	       /* functions of each slot */
 	bool shared[32];

@@ -71,7 +71,7 @@ static const struct node *holder_of(const struct complete *c, const struct drive
 
 /* ---- checks ---- */
 
-static int check_scsi(const struct complete *c, const struct node *dev, const struct drive_at *at, const char *words, struct error *err)
+static int check_scsi(const struct complete *c, const struct drive_at *at, const char *words, struct error *err)
 {
 	const struct node *ctl = qemu_controller(c->domain, "scsi", at->controller);
 	const char *model = ctl ? node_get_or(ctl, "@model", "") : "";
@@ -85,7 +85,6 @@ static int check_scsi(const struct complete *c, const struct node *dev, const st
 	if (at->unit > 7)
 		return error_set(err, EINVAL, "%s: the %s controller has units 0 to 7, not %u: use model='virtio-scsi'", words, model,
 				 at->unit);
-	(void)dev;
 	return 0;
 }
 
@@ -98,7 +97,7 @@ static int check_drive(const struct complete *c, const struct node *dev, struct 
 
 	if (!bus || !read_drive(dev, &at))
 		return 0;
-	if (str_eq(bus->name, "scsi") && check_scsi(c, dev, &at, words, err) < 0)
+	if (str_eq(bus->name, "scsi") && check_scsi(c, &at, words, err) < 0)
 		return -EINVAL;
 	if (at.bus >= bus->buses || at.target >= bus->targets)
 		return error_set(err, EINVAL, "%s: %s controllers have buses 0 to %u and targets 0 to %u, not bus %u target %u", words,

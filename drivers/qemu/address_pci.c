@@ -94,7 +94,6 @@ void pci_pool_init(struct address_pool *p, struct complete *c)
 			continue;
 		grow_to(p, index + 1);
 		p->buses[index].model = pci_model_of(node_get_or(n, "@model", ""));
-		p->buses[index].nohotplug = node_is(n, "target/@hotplug", "off");
 	}
 	if (!p->buses[0].model)
 		p->buses[0].model = pci_model_of(c->family == MACHINE_Q35 ? "pcie-root" : "pci-root");
@@ -185,7 +184,7 @@ static bool bus_fits(const struct pci_bus *b, unsigned flags)
 {
 	if (!b->model || !(b->model->takes & C_AUTO) || !(b->model->takes & flags & C_KINDS))
 		return false;
-	return !(flags & C_HOTPLUG) || ((b->model->takes & C_HOTPLUG) && !b->nohotplug);
+	return !(flags & C_HOTPLUG) || (b->model->takes & C_HOTPLUG);
 }
 
 /* The first free place: a slot of its own, or the next function of a slot whose devices share. */
@@ -256,8 +255,7 @@ static char *kinds_words(unsigned takes)
 	return buf_take(&b);
 }
 
-static int check_fit(struct address_pool *p, const struct pci_bus *b, const char *words, const struct pci_at *at, unsigned flags,
-		     struct error *err)
+static int check_fit(const struct pci_bus *b, const char *words, const struct pci_at *at, unsigned flags, struct error *err)
 {
 	unsigned takes = b->model->takes;
 
@@ -275,7 +273,6 @@ static int check_fit(struct address_pool *p, const struct pci_bus *b, const char
 	if (at->slot < b->model->min || at->slot > b->model->max)
 		return error_set(err, EINVAL, "%s: PCI address %04x:%02x:%02x.%x: the %s with index %u has slots %u to %u", words,
 				 at->domain, at->bus, at->slot, at->function, b->model->name, at->bus, b->model->min, b->model->max);
-	(void)p;
 	return 0;
 }
 
@@ -293,7 +290,7 @@ int pci_claim(struct address_pool *p, const struct node *dev, const struct pci_a
 		if (!p->dry || add_bus_for(p, flags) < 0)
 			return error_set(err, EINVAL, "%s: there is no PCI controller with index %u", words, at->bus);
 	b = &p->buses[at->bus];
-	r = check_fit(p, b, words, at, flags, err);
+	r = check_fit(b, words, at, flags, err);
 	if (r < 0)
 		return r;
 	if (!(b->used[at->slot] & (1 << at->function))) {

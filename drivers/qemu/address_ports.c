@@ -36,7 +36,7 @@ static int check_port(const struct complete *c, const struct node *n, struct err
 
 	if (node_u64(n, "address/@bus", 0))
 		return error_set(err, EINVAL, "%s: virtio-serial controllers have one bus: bus must be 0", words);
-	if (port == 0 && str_eq(node_name(n), "channel") && node_has(n, "address/@port"))
+	if (port == 0 && str_eq(node_name(n), "channel"))
 		return error_set(err, EINVAL, "%s: port 0 of a virtio-serial controller is for consoles: use 1 or more", words);
 	if (port >= max_ports(c, controller) && max_ports(c, controller))
 		return error_set(err, EINVAL, "%s: the virtio-serial controller %u has ports 0 to %u, not %u", words, controller,
@@ -72,7 +72,8 @@ static int assign_virtio_serial(struct complete *c, struct error *err)
 	static const char *const elements[] = { "console", "channel", NULL };
 
 	for (struct node *n = node_child(node_first(c->domain, "devices"), NULL); n; n = node_next(n, NULL))
-		if (is_virtio_port(n) && node_is(n, "address/@type", "virtio-serial") && check_port(c, n, err) < 0)
+		if (is_virtio_port(n) && node_is(n, "address/@type", "virtio-serial") && node_has(n, "address/@port") &&
+		    check_port(c, n, err) < 0)
 			return -EINVAL;
 	for (int i = 0; elements[i]; i++) {
 		autofree char *path = xasprintf("devices/%s", elements[i]);

@@ -40,6 +40,8 @@ unsigned qemu_boot_index(const struct plan *p, const struct node *dev);
 /* PATH's value in the words of -machine and the like: adds ",KEY=on|off" when the definition has it. */
 void qemu_add_onoff(struct buf *out, const struct node *base, const char *path, const char *key);
 
+/* The words of a plan for people: quoted for a shell, an option a line.  Caller frees. */
+char *plan_text(const struct plan *p);
 /* What `domfs check` and driver.h want. */
 char *qemu_fresh(const char *name);
 int qemu_command(const struct doc *full, const char *name, struct buf *out, struct error *err);

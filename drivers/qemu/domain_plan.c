@@ -184,13 +184,31 @@ static void add_quoted(struct buf *out, const char *word)
 	buf_putc(out, '\'');
 }
 
+char *plan_text(const struct plan *p)
+{
+	struct buf out = {0};
+	struct vec argv = {0};
+
+	plan_argv(p, &argv);
+	buf_puts(&out, p->caps->binary);
+	for (size_t i = 0; i < argv.n; i++) {
+		const char *word = argv.at[i];
+		/* an option begins a line; its argument follows it */
+		buf_puts(&out, word[0] == '-' ? " \\\n" : " ");
+		add_quoted(&out, word);
+	}
+	buf_putc(&out, '\n');
+	vec_clear(&argv, free);
+	return buf_take(&out);
+}
+
 int qemu_command(const struct doc *full, const char *name, struct buf *out, struct error *err)
 {
 	const struct node *root = doc_root(full);
 	const struct qemu_caps *caps = qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
 	autofree char *dir = xasprintf("%s/guests/%s", config.run_dir ? config.run_dir : "/run/domfs", node_get_or(root, "uuid", name));
 	autoplan struct plan *p = NULL;
-	struct vec argv = {0};
+	autofree char *text = NULL;
 	int r;
 
 	if (!caps)
@@ -199,15 +217,7 @@ int qemu_command(const struct doc *full, const char *name, struct buf *out, stru
 	r = qemu_plan_domain(p, err);
 	if (r < 0)
 		return r;
-	plan_argv(p, &argv);
-	buf_puts(out, caps->binary);
-	for (size_t i = 0; i < argv.n; i++) {
-		const char *word = argv.at[i];
-		/* an option begins a line; its argument follows it */
-		buf_puts(out, word[0] == '-' ? " \\\n" : " ");
-		add_quoted(out, word);
-	}
-	buf_putc(out, '\n');
-	vec_clear(&argv, free);
+	text = plan_text(p);
+	buf_puts(out, text);
 	return 0;
 }

@@ -224,6 +224,8 @@ int launch(struct vm *vm, struct error *err)
 	if (r == 0)
 		r = fault_point("start:qemu-files", err);
 	if (r == 0) {
+		autofree char *command = plan_text(p);
+		domain_keep(vm->d, "command", command);
 		keep_numbers(vm);
 		r = domain_save_run(vm->d, err); /* the uid: adopt must not give it to another guest */
 	}

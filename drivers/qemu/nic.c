@@ -88,7 +88,8 @@ static int complete_model(const struct complete *c, struct node *dev, struct err
 	if (!name || (c->caps && !qemu_has(c->caps, name)))
 		return error_set(err, ENOTSUP, "line %ld: <interface>: %s has no model '%s': virtio, e1000e, e1000 and rtl8139 are usual",
 				 node_line(dev), c->caps->binary, model);
-	node_set(dev, "model/@type", model);
+	if (!node_has(dev, "model/@type"))
+		node_set(dev, "model/@type", model);
 	return 0;
 }
 
@@ -100,7 +101,7 @@ static int check_virtio(const struct node *dev, struct error *err)
 	const struct node *driver = node_child(dev, "driver");
 
 	for (int i = 0; driver && !is_virtio(dev) && !is_hostdev(dev) && only[i]; i++)
-		if (node_has(driver, only[i]) || node_first(driver, only[i]))
+		if (node_has(driver, only[i]))
 			return error_set(err, ENOTSUP, "line %ld: <interface>: <driver> %s is for model 'virtio', not '%s'", node_line(driver),
 					 only[i] + (only[i][0] == '@'), node_get_or(dev, "model/@type", ""));
 	return 0;

@@ -55,9 +55,7 @@ static int refuse(const struct node *n, struct error *err, const char *why)
 
 static bool says(const struct node *n, const char *path, const char *value)
 {
-	if (value)
-		return node_is(n, path, value);
-	return strchr(path, '@') ? node_has(n, path) : node_first(n, path) != NULL;
+	return value ? node_is(n, path, value) : node_has(n, path);
 }
 
 static int check_rules(const struct node *dev, struct error *err)

@@ -140,7 +140,7 @@ static int graphics_check(const struct node *n, struct error *err)
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(only_of); i++)
-		if ((node_has(n, only_of[i].path) || node_first(n, only_of[i].path)) && !fits(only_of[i].types, type))
+		if (node_has(n, only_of[i].path) && !fits(only_of[i].types, type))
 			return error_set(err, EINVAL, "line %ld: <graphics type='%s'> has no %s: it is for type='%s'", node_line(n), type,
 					 only_of[i].path, only_of[i].types[0]);
 	if (node_has(n, "@passwdValidTo") && !is_time(node_get(n, "@passwdValidTo")))

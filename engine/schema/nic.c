@@ -105,7 +105,7 @@ static const struct {
 static int source_check(const struct node *n, const char *type, struct error *err)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(wants); i++)
-		if (str_eq(type, wants[i].type) && !node_has(n, wants[i].path) && !node_first(n, wants[i].path))
+		if (str_eq(type, wants[i].type) && !node_has(n, wants[i].path))
 			return error_set(err, EINVAL, "line %ld: <interface type='%s'> needs %s", node_line(n), type, wants[i].why);
 	if (str_eq(type, "vhostuser") && !node_is(n, "source/@mode", "server") && !node_is(n, "source/@mode", "client"))
 		return error_set(err, EINVAL, "line %ld: <interface type='vhostuser'>: source mode is '%s': expected server or client",

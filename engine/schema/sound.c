@@ -21,7 +21,7 @@ static int sound_check(const struct node *n, struct error *err)
 	const char *model = node_get(n, "@model");
 
 	for (size_t i = 0; i < ARRAY_SIZE(only); i++)
-		if ((node_has(n, only[i].path) || node_first(n, only[i].path)) && !str_eq(model, only[i].model))
+		if (node_has(n, only[i].path) && !str_eq(model, only[i].model))
 			return error_set(err, EINVAL, "line %ld: <sound>: %s is for model='%s', not '%s'", node_line(n), only[i].path,
 					 only[i].model, model);
 	if (node_first(n, "codec") && !str_eq(model, "ich6") && !str_eq(model, "ich9"))

@@ -156,6 +156,22 @@ static int network_check(const struct node *n, const char *protocol, struct erro
 	return 0;
 }
 
+/* One label for each security model. */
+static int labels_check(const struct node *n, struct error *err)
+{
+	for (const struct node *l = node_child(n, "seclabel"); l; l = node_next(l, "seclabel")) {
+		if (node_count(n, "seclabel") > 1 && !node_has(l, "@model"))
+			return error_set(err, EINVAL, "line %ld: <seclabel> needs model='...' when there are several", node_line(l));
+		if (node_is(l, "@relabel", "yes") && !node_has(l, "label"))
+			return error_set(err, EINVAL, "line %ld: <seclabel relabel='yes'> needs a <label>", node_line(l));
+		for (const struct node *o = node_child(n, "seclabel"); o != l; o = node_next(o, "seclabel"))
+			if (str_eq(node_get(o, "@model"), node_get(l, "@model")))
+				return error_set(err, EINVAL, "line %ld: <seclabel>: model '%s' has its label at line %ld already",
+						 node_line(l), node_get(l, "@model"), node_line(o));
+	}
+	return 0;
+}
+
 static int source_check(const struct node *n, struct error *err)
 {
 	static const char *const web[] = { "http", "https", NULL };
@@ -169,7 +185,7 @@ static int source_check(const struct node *n, struct error *err)
 		return error_set(err, EINVAL, "line %ld: <cookies> are for protocol='http' and 'https'", node_line(n));
 	if (node_has(n, "identity") && !str_eq(protocol, "nfs") && !str_eq(protocol, "ssh"))
 		return error_set(err, EINVAL, "line %ld: <identity> is for protocol='nfs' and 'ssh'", node_line(n));
-	return 0;
+	return labels_check(n, err);
 }
 
 const struct schema source_schema = {

@@ -18,7 +18,7 @@ static int tpm_check(const struct node *n, struct error *err)
 	if (!type)
 		return error_set(err, EINVAL, "line %ld: <tpm> needs <backend type='emulator'/> (or passthrough, external)", node_line(n));
 	for (int i = 0; emulated[i]; i++)
-		if ((node_first(n, emulated[i]) || node_has(n, emulated[i])) && !str_eq(type, "emulator"))
+		if (node_has(n, emulated[i]) && !str_eq(type, "emulator"))
 			return error_set(err, EINVAL, "line %ld: <tpm>: %s is for a backend of type='emulator', not '%s'", node_line(n),
 					 emulated[i], type);
 	if (node_first(n, "backend/device") && !str_eq(type, "passthrough"))

@@ -2,8 +2,6 @@
 /* domains/NAME/ */
 #include "tree.h"
 
-#include "fs/open.h"
-
 static int state_show(const struct place *at, struct buf *out, struct error *err unused)
 {
 	return show_line(out, domain_state_names[domain_of(at->obj)->state]);
@@ -176,7 +174,8 @@ static const struct entry domain_entries[] = {
 	      .doc = "the number of this run; empty while it is off"),
 	VALUE("pid", 0444, pid_show, NULL, .facets = F_STATE, .cached = true,
 	      .doc = "the hypervisor's process; empty while it is off"),
-	VALUE("type", 0444, type_show, NULL, .cached = true, .doc = "kvm, qemu, test ..."),
+	VALUE("type", 0444, type_show, NULL, .cached = true,
+	      .doc = "the kind of hypervisor, as the definition names it"),
 	VALUE("persistent", 0444, persistent_show, NULL, .cached = true,
 	      .doc = "1: it is defined; 0: it is gone once it is off"),
 	VALUE("autostart", 0644, autostart_show, autostart_store, .facets = F_CONFIG | F_DOC,

@@ -3,7 +3,7 @@
 #ifndef DOMFS_TREE_H
 #define DOMFS_TREE_H
 
-#include "fs/entry.h"
+#include "fs/open.h"
 
 extern const struct dir_type domain_dir;
 

@@ -51,7 +51,7 @@ mark_console web
 echo 4 > "$d/cpus"
 ok 'four vCPUs are plugged' wait_console web '^guest: cpus 4' 30
 is "$(cat "$d/cpus") $(ls "$d/vcpus" | wc -l)" '4 4' 'and shown'
-refused EINVAL sh -c "echo 5 > $d/cpus"
+refused ERANGE sh -c "echo 5 > $d/cpus"
 like "$(cat "$d/error")" 'cpus_max' 'the reason names the maximum'
 mark_console web
 ok 'and unplugged' timeout 60 sh -c "echo 2 > $d/cpus"
@@ -62,7 +62,7 @@ mark_console web
 echo 160M > "$d/memory"
 ok 'the balloon takes memory' wait_console web '^guest: memory 1[0-9]{8}$' 30
 is "$(cat "$d/memory")" 167772160
-refused EINVAL sh -c "echo 1G > $d/memory"
+refused ERANGE sh -c "echo 1G > $d/memory"
 like "$(cat "$d/error")" 'memory_max' 'the reason names the maximum'
 ok 'and gives it back' sh -c "echo 256M > $d/memory"
 done_testing

@@ -13,7 +13,7 @@ timeout 20 sh -c "cat <> $M/events" > "$TMP/followed" &
 follower=$!
 sleep 0.5
 kill -KILL "$pid"
-ok 'a wait reader ends' wait $waiter
+if wait $waiter; then pass 'a wait reader ends'; else fail 'a wait reader ends'; fi
 like "$(cat "$TMP/waited")" 'crashed|shutoff' 'with the news'
 like "$(cat "$d/state")" '^(crashed|shutoff)$' 'the state says so'
 is "$(cat "$d/reason")" crashed 'and the reason'
@@ -21,7 +21,7 @@ like "$(cat "$d/error")" 'signal 9' 'error tells how it ended'
 ok 'the event is followed' wait_for 5 grep -qE 'domain web .*crashed' "$TMP/followed"
 kill $follower 2>/dev/null || :
 ok 'the process is reaped' sh -c "! [ -e /proc/$pid ]"
-is "$(find "$DOMFS_RUN_DIR" -name "*$uuid*")" '' 'the run files are gone'
+is "$(find "$DOMFS_RUN_DIR/domains" "$DOMFS_RUN_DIR/guests" -name "*$uuid*")" '' 'the run files are gone'
 ok 'it starts again' sh -c "echo start > $d/state"
 isnt "$(cat "$d/pid")" "$pid" 'in a new process'
 mark_console web
