@@ -17,7 +17,7 @@
 #include "fuse.h"
 
 #define DRAIN_STEP_MS 10
-#define DRAIN_MS      2000 /* how long requests that are being cancelled may take to end */
+#define DRAIN_MS      2000 /* how long tasks and requests that are being cancelled may take to end */
 
 static int ready_fd = -1; /* to the parent, which waits for "+" or the words of a failure */
 static unsigned drained_ms;
@@ -52,7 +52,7 @@ static void on_ready(void)
 
 static void drain(void *arg unused)
 {
-	if (calls_going() && drained_ms < DRAIN_MS) {
+	if ((calls_going() || task_count()) && drained_ms < DRAIN_MS) {
 		calls_cancel();
 		drained_ms += DRAIN_STEP_MS;
 		loop_timer(DRAIN_STEP_MS, drain, NULL);
@@ -77,12 +77,21 @@ static void on_signal(void *arg unused, int signo)
 	end();
 }
 
-static void engine_close(void)
+/* False when a task did not end in time and is still inside the engine: the process's end frees the rest. */
+static bool engine_close(void)
 {
+	unsigned left = task_count();
+
+	if (left) {
+		log_line("%u tasks did not end in time", left);
+		store_close();
+		return false;
+	}
 	domains_close();
 	driver_objects_close();
 	drivers_close();
 	store_close();
+	return true;
 }
 
 static int engine_open(struct error *err)
@@ -92,15 +101,12 @@ static int engine_open(struct error *err)
 	if (r < 0)
 		return r;
 	r = root_access_load(err);
-	if (r >= 0) {
-		object_changed(&root_object, ~0u);
-		driver_objects_open();
-		drivers_probe();
-		r = domains_open(err);
-	}
 	if (r < 0)
-		engine_close();
-	return r;
+		return r;
+	object_changed(&root_object, ~0u);
+	driver_objects_open();
+	drivers_probe();
+	return domains_open(err);
 }
 
 /* Serves the mount to its end; the exit status. */
@@ -121,15 +127,15 @@ static int serve(const struct mount_options *o, struct error *err)
 	loop_signal(SIGHUP, on_signal, NULL);
 	tree_open(&root_entry);
 	r = engine_open(err);
-	if (r >= 0) {
+	if (r >= 0)
 		r = front_open(&front, err);
-		if (r >= 0)
-			loop_run();
-		front_close();
-		engine_close();
+	if (r >= 0)
+		loop_run();
+	front_close();
+	if (engine_close()) {
+		tree_close();
+		loop_close();
 	}
-	tree_close();
-	loop_close();
 	return r;
 }
 

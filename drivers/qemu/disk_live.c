@@ -35,12 +35,25 @@ static const struct {
 	{ "iotune/size_iops_sec", "iops_size", false },
 };
 
+/* The device that has the block backend: some are shells around it.  Caller frees. */
+static char *backend_of(const struct node *disk)
+{
+	const char *alias = qemu_alias(disk);
+
+	if (node_is(disk, "target/@bus", "virtio"))
+		return xasprintf("/machine/peripheral/%s/virtio-backend", alias);
+	if (node_is(disk, "target/@bus", "usb"))
+		return xasprintf("/machine/peripheral/%s/%s.0/legacy[0]", alias, alias);
+	return xstrdup(alias);
+}
+
 /* The limits of DISK, the row at PATH being TEXT. */
 static json_t *limits_of(const struct node *disk, const char *path, uint64_t text)
 {
+	autofree char *id = backend_of(disk);
 	json_t *args = json_object();
 
-	props_str(args, "id", qemu_alias(disk));
+	props_str(args, "id", id);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++) {
 		bool now = path && str_eq(path, limits[i].path);
 		uint64_t v = now ? text : node_u64(disk, limits[i].path, 0);
@@ -179,7 +192,7 @@ static int load(struct vm *vm, const char *id, const struct node *medium, struct
 int qemu_disk_medium(struct domain *d, const struct node *disk, struct node *medium, struct error *err)
 {
 	autovm struct vm *vm = vm_of(d) ? vm_ref(vm_of(d)) : NULL;
-	autofree char *id = xstrdup(qemu_alias(disk)), *old_top = NULL;
+	autofree char *id = backend_of(disk), *old_top = NULL;
 	autoplan struct plan *old = NULL;
 	autoerror struct error why = { 0 };
 	int r;

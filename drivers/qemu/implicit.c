@@ -32,14 +32,17 @@ static void add_input(struct complete *c, const char *type)
 
 static void add_audio(struct complete *c)
 {
-	const char *type = "none";
-	struct node *n;
+	struct node *n = node_first(c->domain, "devices/graphics");
+	const char *type = n && !node_first(c->domain, "devices/sound") ? NULL : "none";
 
-	if (node_first(c->domain, "devices/audio"))
-		return;
-	for (n = node_first(c->domain, "devices/graphics"); n; n = node_next(n, "graphics"))
+	for (; n; n = node_next(n, "graphics")) {
 		if (node_is(n, "@type", "spice"))
 			type = "spice";
+		else if (node_is(n, "@type", "vnc") && !type)
+			type = "none"; /* VNC can play it */
+	}
+	if (!type || node_first(c->domain, "devices/audio"))
+		return;
 	n = add(c, "audio");
 	node_set(n, "@id", "1");
 	node_set(n, "@type", type);
@@ -81,8 +84,8 @@ static void order_video(struct complete *c)
 
 static void add_balloon(struct complete *c)
 {
-	if (!node_first(c->domain, "devices/memballoon"))
-		node_set(add(c, "memballoon"), "@model", "virtio");
+	if (!node_first(c->domain, "devices/memballoon")) /* ISA has no virtio */
+		node_set(add(c, "memballoon"), "@model", c->family == MACHINE_ISAPC ? "none" : "virtio");
 }
 
 /* ---- serial and console ---- */

@@ -245,10 +245,23 @@ static int set_reboot_action(struct vm *vm, struct error *err)
 	return qmp_call(vm->d, "set-action", json_pack("{s:s}", "reboot", "shutdown"), NULL, err);
 }
 
+/* A guest that is to have less than its maximum gives the rest back when its balloon driver comes up. */
+static int set_balloon(struct vm *vm, struct error *err)
+{
+	struct node *root = domain_live(vm->d);
+	uint64_t now = node_size(root, "currentMemory", 0);
+
+	if (!vm->balloon || !now || now >= node_size(root, "memory", 0))
+		return 0;
+	return qmp_call(vm->d, "balloon", json_pack("{s:I}", "value", (json_int_t)now), NULL, err);
+}
+
 int launch_after_start(struct vm *vm, struct error *err)
 {
 	int r = set_reboot_action(vm, err);
 
+	if (r == 0)
+		r = set_balloon(vm, err);
 	if (r == 0)
 		r = qemu_devices_after_start(vm->d, err);
 	return r < 0 ? r : qemu_pin(vm, err);

@@ -23,7 +23,7 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 
 	props_str(o, "qom-type", "memory-backend-file");
 	props_strf(o, "id", "mem%s", qemu_alias(dev));
-	props_str(o, "mem-path", plan_file(p, FILE_FDSET, node_get_or(dev, "path", ""), O_RDWR | O_CREAT, "pstore"));
+	props_str(o, "mem-path", plan_file(p, FILE_BY_NAME, node_get_or(dev, "path", ""), O_RDWR | O_CREAT, "pstore"));
 	props_int(o, "size", node_size(dev, "size", 0));
 	props_bool(o, "share", true);
 	plan_item(p, ITEM_OBJECT, o);

@@ -3,6 +3,7 @@
  * What can be defined, and shown as a command by `domfs check`, but not be started yet.  Each line here is a promise that another part
  * will make good; until then a start says so instead of running a guest that lacks what was asked for.
  */
+#include "devices.h"
 #include "domain.h"
 #include "storage.h"
 
@@ -104,5 +105,7 @@ int qemu_start_refusal(const struct node *domain, struct error *err)
 				return r;
 		}
 	}
-	return qemu_tuning_refusal(domain, err);
+	int r = qemu_devices_refusal(domain, err);
+
+	return r < 0 ? r : qemu_tuning_refusal(domain, err);
 }

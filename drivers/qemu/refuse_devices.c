@@ -45,6 +45,7 @@ static const struct {
 	{ "audio", "@path", NULL, "a sound file would be opened by QEMU itself: leave path out, it is written into the guest's own directory" },
 	{ "smartcard", "@mode", "host", "the host's smart cards cannot be given: use mode='passthrough'" },
 	{ "smartcard", "@mode", "host-certificates", "QEMU would open the certificates by itself: use mode='passthrough'" },
+	{ "pstore", "@backend", NULL, "QEMU would have to open its file by itself: not built yet" },
 	{ "video", "driver/@name", "vhostuser", "vhost-user display processes are not built yet" },
 };
 

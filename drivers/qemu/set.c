@@ -3,6 +3,10 @@
 #include "launch.h"
 #include "live.h"
 
+/* Linux moves the balloon by up to 256 pages at a time, many times a second; one that stands still this long will not move. */
+#define BALLOON_STILL_MS 8000
+#define BALLOON_LOOK_MS 50
+
 /* ---- vCPUs ---- */
 
 static bool is_present(json_t *slot)
@@ -108,17 +112,64 @@ static int set_cpus(struct domain *d, struct node *root unused, struct str text,
 
 /* ---- memory ---- */
 
-static int set_memory(struct domain *d, struct node *root unused, struct str text, struct error *err)
+static int ask_balloon(struct domain *d, uint64_t *now, struct error *err)
+{
+	json_t *ret = NULL;
+	int r = qmp_call(d, "query-balloon", NULL, &ret, err);
+
+	if (r == 0)
+		*now = json_integer_value(json_object_get(ret, "actual"));
+	json_decref(ret);
+	return r;
+}
+
+static int tell_balloon(struct domain *d, uint64_t bytes, struct error *err)
+{
+	return qmp_call(d, "balloon", json_pack("{s:I}", "value", (json_int_t)bytes), NULL, err);
+}
+
+/* Waits while the guest moves towards BYTES; it has BALLOON_STILL_MS for each step. */
+static int follow_balloon(struct domain *d, uint64_t bytes, struct error *err)
+{
+	uint64_t now = 0, last = 0;
+	int64_t since = now_monotonic_ms();
+	int r = ask_balloon(d, &now, err);
+
+	while (r == 0 && now != bytes) {
+		if (now != last) {
+			last = now;
+			since = now_monotonic_ms();
+		} else if (now_monotonic_ms() - since > BALLOON_STILL_MS) {
+			return error_set(err, ETIMEDOUT, "the guest's balloon stays at %llu bytes: it is booting, has no balloon driver, or cannot spare "
+					 "the memory", (unsigned long long)now);
+		}
+		r = task_sleep(BALLOON_LOOK_MS);
+		if (r < 0)
+			return error_set(err, -r, "interrupted; the guest has %llu bytes", (unsigned long long)now);
+		r = ask_balloon(d, &now, err);
+	}
+	return r;
+}
+
+static int set_memory(struct domain *d, struct node *root, struct str text, struct error *err)
 {
 	struct vm *vm = vm_of(d);
-	uint64_t bytes;
+	uint64_t bytes, before = node_size(root, "currentMemory", 0);
 	int r = size_parse(text, &bytes, err);
 
 	if (r < 0)
 		return r;
 	if (vm && !vm->balloon)
 		return error_set(err, ENOTSUP, "the guest has no balloon (<memballoon model='none'/>): change memory while it is off");
-	return qmp_call(d, "balloon", json_pack("{s:I}", "value", (json_int_t)bytes), NULL, err);
+	r = tell_balloon(d, bytes, err);
+	if (r == 0)
+		r = follow_balloon(d, bytes, err);
+	if (r < 0 && before) { /* a write that fails changes nothing */
+		task_shield(1);
+		tell_balloon(d, before, NULL);
+		task_shield(-1);
+	}
+	return r;
 }
 
 static const struct {

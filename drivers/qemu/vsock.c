@@ -24,15 +24,15 @@ static const struct address_want *address(struct complete *c, const struct node 
 
 static int plan(struct plan *p, const struct node *dev, struct error *err)
 {
-	const char *text = plan_file(p, FILE_BY_NAME, "/dev/vhost-vsock", O_RDWR, "vsock '%s'", qemu_alias(dev));
-	const struct plan_file *f = p->files.at[p->files.n - 1];
+	const struct plan_file *f;
 	json_t *props;
 	int r = qemu_device_props(p, &qemu_vsock_kind, dev, qemu_virtio_name(p, "vhost-vsock", dev), &props, err);
 
-	(void)text; /* the device takes the bare number */
 	if (r < 0)
 		return r;
-	props_int(props, "guest-cid", node_u64(dev, "cid/@address", 3));
+	plan_file(p, FILE_BY_NAME, "/dev/vhost-vsock", O_RDWR, "vsock '%s'", qemu_alias(dev));
+	f = p->files.at[p->files.n - 1]; /* the device takes the bare number */
+	props_int(props, "guest-cid", node_u64(dev, "cid/@address", 0)); /* 0: given at the start */
 	props_strf(props, "vhostfd", "%u", f->number);
 	plan_item(p, ITEM_DEVICE, props);
 	return 0;

@@ -54,7 +54,7 @@ is "$(cat "$d/cpus") $(ls "$d/vcpus" | wc -l)" '4 4' 'and shown'
 refused ERANGE sh -c "echo 5 > $d/cpus"
 like "$(cat "$d/error")" 'cpus_max' 'the reason names the maximum'
 mark_console web
-ok 'and unplugged' timeout 60 sh -c "echo 2 > $d/cpus"
+ok 'and unplugged again' timeout 60 sh -c "echo 2 > $d/cpus"
 ok 'the guest says so' wait_console web '^guest: cpus 2' 30
 like "$(cat "$d/config/xml")" "current=.2." 'the definition has it'
 
