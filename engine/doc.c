@@ -274,23 +274,6 @@ xmlNodePtr doc_walk(xmlNodePtr x, const char *path, const char **rest)
 	return x;
 }
 
-struct node *node_first(const struct node *base, const char *path)
-{
-	const char *rest;
-
-	return base ? node(doc_walk(xml(base), path, &rest)) : NULL;
-}
-
-unsigned node_count(const struct node *base, const char *path)
-{
-	struct node *n = node_first(base, path);
-	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
-	unsigned count = 0;
-
-	for (; n; n = node_next(n, name))
-		count++;
-	return count;
-}
 
 /* The one text of an attribute or element, borrowed; several pieces (a comment in between) are merged first. */
 static const char *content(xmlNodePtr parent, xmlNodePtr first)
@@ -330,6 +313,25 @@ static xmlAttrPtr find_attr(xmlNodePtr x, const char *name)
 		if (!a->ns && !strcmp((const char *)a->name, name))
 			return a;
 	return NULL;
+}
+
+struct node *node_first(const struct node *base, const char *path)
+{
+	const char *rest;
+	xmlNodePtr x = base ? doc_walk(xml(base), path, &rest) : NULL;
+
+	return x && *rest == '@' && !find_attr(x, rest + 1) ? NULL : node(x);
+}
+
+unsigned node_count(const struct node *base, const char *path)
+{
+	struct node *n = node_first(base, path);
+	const char *name = strrchr(path, '/') ? strrchr(path, '/') + 1 : path;
+	unsigned count = 0;
+
+	for (; n; n = node_next(n, name))
+		count++;
+	return count;
 }
 
 const char *node_get(const struct node *base, const char *path)

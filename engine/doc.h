@@ -56,7 +56,8 @@ struct node *node_parent(const struct node *n); /* NULL at the root */
 /* First child element called NAME (NULL: any), next sibling element called NAME.  NULL arguments give NULL. */
 struct node *node_child(const struct node *n, const char *name);
 struct node *node_next(const struct node *n, const char *name);
-/* for (struct node *d = node_first(root, "devices/disk"); d; d = node_next(d, "disk")) */
+/* The first element at PATH; with an attribute at its end: if it has that.
+ * for (struct node *d = node_first(root, "devices/disk"); d; d = node_next(d, "disk")) */
 struct node *node_first(const struct node *base, const char *path);
 unsigned node_count(const struct node *base, const char *path);
 

@@ -170,7 +170,7 @@ static int wait_for_child(int fd, pid_t child)
 	return 1;
 }
 
-static int make_dir(const char *path, struct error *err)
+static int make_dir(const char *path, mode_t mode, struct error *err)
 {
 	for (const char *p = path + 1; *p; p++) {
 		if (*p == '/') {
@@ -179,7 +179,7 @@ static int make_dir(const char *path, struct error *err)
 			mkdir(part, 0755);
 		}
 	}
-	if (mkdir(path, 0700) < 0 && errno != EEXIST)
+	if (mkdir(path, mode) < 0 && errno != EEXIST)
 		return error_set(err, errno, "cannot make '%s': %s", path, strerror(errno));
 	return 0;
 }
@@ -211,7 +211,8 @@ static int prepare(const struct mount_options *o, struct error *err)
 	int r;
 
 	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
-		r = make_dir(dirs[i], err);
+		/* a guest's own uid must get through the run directory to its own part of it */
+		r = make_dir(dirs[i], i ? 0711 : 0700, err);
 		if (r >= 0)
 			r = check_owner(dirs[i], err);
 		if (r < 0)

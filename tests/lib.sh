@@ -316,8 +316,14 @@ guest_xml() {	# NAME [DEVICES]
 start_guest() {	# NAME [DEVICES]
 	[ -d "$M/domains/$1" ] || mkdir "$M/domains/$1"
 	guest_xml "$@" > "$TMP/$1.xml"
-	cp "$TMP/$1.xml" "$M/domains/$1/xml"
-	echo start > "$M/domains/$1/state"
+	cp "$TMP/$1.xml" "$M/domains/$1/xml" || {
+		fail "$1 is defined" "$(cat "$M/domains/$1/error")"
+		exit 1
+	}
+	echo start > "$M/domains/$1/state" || {
+		fail "$1 starts" "$(cat "$M/domains/$1/error")"
+		exit 1
+	}
 	wait_console "$1" '^guest: up' 60 || {
 		fail "$1 boots" "$(tail -n 20 "$M/domains/$1/console.log" "$M/domains/$1/log" 2>&1)"
 		exit 1

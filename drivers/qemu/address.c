@@ -193,8 +193,6 @@ int qemu_emit_address(struct plan *p, const struct node *dev, json_t *props, str
 		props_int(props, "slot", node_u64(dev, "address/@slot", 0));
 		if (node_has(dev, "address/@base"))
 			props_int(props, "addr", node_u64(dev, "address/@base", 0));
-	} else if (str_eq(type, "spapr-vio")) {
-		props_int(props, "reg", node_u64(dev, "address/@reg", 0));
 	}
 	return r;
 }

@@ -90,6 +90,9 @@ bool scsi_is_narrow(const char *model);
 /* The index of a disk's name: vda 0, sdb 1, hdaa 26; -1 when it is none. */
 int disk_index(const char *target);
 
+/* The disks of DOMAIN in libvirt's order: by bus, in order of the buses' first disks, and by name.  vec_clear is the caller's. */
+void qemu_sort_disks(const struct node *domain, struct vec *out);
+
 /* For messages: "line 7: <disk> 'vda'".  Caller frees. */
 char *device_words(const struct node *dev);
 /* What DEV's kind wants, or NULL. */

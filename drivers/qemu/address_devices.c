@@ -47,6 +47,8 @@ static int claim_written(struct address_pool *p, struct error *err)
 		r = pci_claim(p, dev, &at, pci_flags_of(p, dev, want_of(p->c, dev)), err);
 		if (r < 0)
 			return r;
+		if (!p->dry)
+			pci_write(dev, &at, false); /* with the parts that it leaves out */
 	}
 	return 0;
 }
@@ -72,14 +74,25 @@ static int builtin(struct address_pool *p, struct node *dev, unsigned slot, unsi
 	return 0;
 }
 
-static void chip(struct address_pool *p, unsigned slot, unsigned functions, const char *what)
+/* FUNCTIONS of SLOT are the machine's own; OWN is the definition's name for one of them. */
+static int chip(struct address_pool *p, unsigned slot, unsigned functions, const char *what, const struct node *own, struct error *err)
 {
 	struct pci_bus *b = &p->buses[0];
 
-	for (unsigned f = 0; f < 8; f++)
-		if (functions & (1 << f))
-			b->used[slot] |= 1 << f;
+	for (unsigned f = 0; f < 8; f++) {
+		const struct node *holder = b->holder[slot][f];
+
+		if (!(functions & (1 << f)))
+			continue;
+		if (holder && holder != own) {
+			autofree char *words = device_words(holder);
+
+			return error_set(err, EINVAL, "%s: PCI address 0000:00:%02x.%x is in use by %s", words, slot, f, what);
+		}
+		b->used[slot] |= 1 << f;
+	}
 	b->chip[slot] = what;
+	return 0;
 }
 
 static struct node *first_of(struct complete *c, const char *type, const char *model)
@@ -113,9 +126,10 @@ static int chipset_i440fx(struct address_pool *p, struct error *err)
 		r = builtin(p, usb, 1, 2, err);
 	if (r < 0)
 		return r;
-	chip(p, 1, 0xf, "the machine's PIIX3 chip");
-	primary_video(p, 2);
-	return 0;
+	r = chip(p, 1, 1 << 0 | 1 << 1 | 1 << 3, "the machine's PIIX3 chip", ide, err);
+	if (r == 0)
+		primary_video(p, 2);
+	return r;
 }
 
 /* Controllers that have a usual place on real hardware and take it when it is free. */
@@ -142,7 +156,8 @@ static int chipset_q35(struct address_pool *p, struct error *err)
 		if (node_is(n, "@type", "pci") && node_is(n, "@model", "dmi-to-pci-bridge"))
 			usual_place(p, n, 0x1e, 0);
 	}
-	chip(p, 0x1f, 1 << 0 | 1 << 2 | 1 << 3, "the machine's ICH9 chip");
+	if (chip(p, 0x1f, 1 << 0 | 1 << 2 | 1 << 3, "the machine's ICH9 chip", sata, err) < 0)
+		return -EINVAL;
 	primary_video(p, 1);
 	for (struct node *n = node_first(p->c->domain, "devices/sound"); n; n = node_next(n, "sound")) {
 		if (!node_is(n, "@model", "ich9") || !pci_wanted(n))
@@ -288,12 +303,30 @@ static int give_one(struct address_pool *p, struct node *dev, struct error *err)
 	return pci_give(p, dev, flags, err);
 }
 
+/* Disks by bus and name, as libvirt keeps them; all others as they stand in the document. */
+static int give_disks(struct address_pool *p, struct error *err)
+{
+	struct vec disks = { 0 };
+	int r = 0;
+
+	qemu_sort_disks(p->c->domain, &disks);
+	for (size_t i = 0; i < disks.n && r == 0; i++)
+		r = give_one(p, disks.at[i], err);
+	vec_clear(&disks, NULL);
+	return r;
+}
+
 static int give_all(struct address_pool *p, struct error *err)
 {
 	struct node *devices = node_first(p->c->domain, "devices");
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-		for (struct node *dev = node_child(devices, order[i].element); dev; dev = node_next(dev, order[i].element)) {
+		bool disks = str_eq(order[i].element, "disk");
+
+		if (disks && give_disks(p, err) < 0)
+			return -ENOSPC;
+		for (struct node *dev = disks ? NULL : node_child(devices, order[i].element); dev;
+		     dev = node_next(dev, order[i].element)) {
 			int r = picked(dev, order[i].pick) ? give_one(p, dev, err) : 0;
 
 			if (r < 0)

@@ -160,9 +160,14 @@ static int check_all(struct complete *c, const char *element, struct error *err)
 {
 	autofree char *path = xasprintf("devices/%s", element);
 
-	for (const struct node *n = node_first(c->domain, path); n; n = node_next(n, element))
+	for (struct node *n = node_first(c->domain, path); n; n = node_next(n, element)) {
+		struct drive_at at;
+
 		if (check_drive(c, n, err) < 0)
 			return -EINVAL;
+		if (bus_of(n) && read_drive(n, &at))
+			write_drive(n, &at); /* with the parts that it leaves out */
+	}
 	return 0;
 }
 

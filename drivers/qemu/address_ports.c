@@ -71,10 +71,13 @@ static int assign_virtio_serial(struct complete *c, struct error *err)
 {
 	static const char *const elements[] = { "console", "channel", NULL };
 
-	for (struct node *n = node_child(node_first(c->domain, "devices"), NULL); n; n = node_next(n, NULL))
-		if (is_virtio_port(n) && node_is(n, "address/@type", "virtio-serial") && node_has(n, "address/@port") &&
-		    check_port(c, n, err) < 0)
+	for (struct node *n = node_child(node_first(c->domain, "devices"), NULL); n; n = node_next(n, NULL)) {
+		if (!is_virtio_port(n) || !node_is(n, "address/@type", "virtio-serial") || !node_has(n, "address/@port"))
+			continue;
+		if (check_port(c, n, err) < 0)
 			return -EINVAL;
+		node_set(n, "address/@bus", "0");
+	}
 	for (int i = 0; elements[i]; i++) {
 		autofree char *path = xasprintf("devices/%s", elements[i]);
 

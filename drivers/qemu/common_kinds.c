@@ -6,7 +6,7 @@
 
 static const struct qemu_row address_rows[] = {
 	CODE("@type"), CODE("@domain"), CODE("@bus"), CODE("@slot"), CODE("@function"), CODE("@multifunction"), CODE("@controller"),
-	CODE("@target"), CODE("@unit"), CODE("@port"), CODE("@device"), CODE("@iobase"), CODE("@irq"), CODE("@base"), CODE("@uuid"),
+	CODE("@target"), CODE("@unit"), CODE("@port"), CODE("@device"), CODE("@iobase"), CODE("@irq"), CODE("@base"), CODE("@uuid"), CODE("@reg"),
 	{0},
 };
 static const struct qemu_row alias_rows[] = {CODE("@name"), {0}};

@@ -84,8 +84,8 @@ const char *qemu_alias(const struct node *dev)
 static int machine_level(struct complete *c, struct error *err)
 {
 	static int (*const steps[])(struct complete *c, struct error *err) = {
-		qemu_complete_machine, qemu_complete_memory, qemu_complete_cpu, qemu_check_os, qemu_check_clock, qemu_check_smbios,
-		qemu_complete_firmware, qemu_check_tuning,
+		qemu_complete_machine, qemu_complete_memory, qemu_check_numa, qemu_complete_cpu, qemu_complete_features, qemu_check_os,
+		qemu_check_clock, qemu_check_smbios, qemu_complete_firmware, qemu_check_tuning,
 	};
 	int r = 0;
 

@@ -190,7 +190,7 @@ static int plan_scsi(struct plan *p, const struct node *n, json_t *props, struct
 		return refuse(n, err, "<driver> settings are for the virtio models");
 	}
 	if (str_eq(model, "ibmvscsi"))
-		props_int(props, "reg", node_u64(n, "address/@reg", 0x2000));
+		props_int(props, "reg", 0x2000);
 	return json_object_get(props, "driver") ? 0 : refuse(n, err, "QEMU has no such model");
 }
 

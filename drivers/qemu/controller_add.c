@@ -202,25 +202,21 @@ static int highest_of(const struct complete *c, const char *element, const char 
 	return highest;
 }
 
-/* A channel or console of type virtio needs a virtio-serial controller. */
-static int highest_serial(const struct complete *c)
+/* A channel or console of type virtio needs the virtio-serial controller that it names, or the first. */
+static void add_serial(struct complete *c)
 {
 	static const char *const elements[] = { "channel", "console", NULL };
-	int highest = -1;
 
 	for (int i = 0; elements[i]; i++) {
 		autofree char *path = xasprintf("devices/%s", elements[i]);
 
 		for (const struct node *n = node_first(c->domain, path); n; n = node_next(n, elements[i])) {
-			if (!node_is(n, "target/@type", "virtio"))
-				continue;
-			if (highest < 0)
-				highest = 0;
-			if (node_is(n, "address/@type", "virtio-serial") && (int)node_u64(n, "address/@controller", 0) > highest)
-				highest = node_u64(n, "address/@controller", 0);
+			unsigned index = node_is(n, "address/@type", "virtio-serial") ? node_u64(n, "address/@controller", 0) : 0;
+
+			if (node_is(n, "target/@type", "virtio") && !index_taken(c, "virtio-serial", index))
+				qemu_add_controller(c, "virtio-serial", index, NULL);
 		}
 	}
-	return highest;
 }
 
 static bool has_pci(const struct complete *c)
@@ -242,7 +238,7 @@ int qemu_add_controllers(struct complete *c, struct error *err)
 		return r;
 	for (int i = 0; buses[i]; i++)
 		add_up_to(c, buses[i], highest_disk_controller(c, buses[i]));
-	add_up_to(c, "virtio-serial", highest_serial(c));
+	add_serial(c);
 	if (node_first(c->domain, "devices/smartcard")) {
 		int highest = highest_of(c, "smartcard", "ccid");
 

@@ -172,6 +172,18 @@ static unsigned long rank_of(const struct node *domain, const struct node *disk)
 	return rank * 100000 + (index < 0 ? 0 : index);
 }
 
+void qemu_sort_disks(const struct node *domain, struct vec *out)
+{
+	for (struct node *n = node_first(domain, "devices/disk"); n; n = node_next(n, "disk")) {
+		size_t i = out->n;
+
+		vec_add(out, n);
+		for (; i > 0 && rank_of(domain, out->at[i - 1]) > rank_of(domain, n); i--)
+			out->at[i] = out->at[i - 1];
+		out->at[i] = n;
+	}
+}
+
 static bool any_boot_order(const struct node *domain)
 {
 	for (const struct node *n = node_child(node_first(domain, "devices"), NULL); n; n = node_next(n, NULL))

@@ -195,7 +195,7 @@ static int send_one(struct vm *vm, const struct plan_file *f, struct error *err)
 		return error_set(err, ENOTCONN, "QEMU's monitor is not there");
 	if (f->how == FILE_LISTEN || f->how == FILE_CONNECT) {
 		args = json_object();
-		props_strf(args, "fdname", "%u", f->number);
+		props_str(args, "fdname", f->text);
 		return qmp_command(vm->qmp, "getfd", args, f->fd, config.hypervisor_timeout_ms, NULL, err);
 	}
 	args = json_pack("{s:i}", "fdset-id", f->number);

@@ -74,11 +74,14 @@ static void order_video(struct complete *c)
 		if (node_yes(n, "model/@primary"))
 			primary = n;
 	for (struct node *n = node_first(c->domain, "devices/video"); n; n = node_next(n, "video"))
-		node_set(n, "model/@primary", NULL);
+		if (n != primary)
+			node_set(n, "model/@primary", NULL);
 	if (!primary)
 		return;
 	put_first(primary);
-	if (!node_is(primary, "model/@type", "none"))
+	if (node_is(primary, "model/@type", "none"))
+		node_set(primary, "model/@primary", NULL);
+	else if (!node_is(primary, "model/@primary", "yes"))
 		node_set(primary, "model/@primary", "yes");
 }
 
@@ -148,11 +151,12 @@ static int add_console(struct complete *c, struct error *err)
 		console = node_add_after(serial, "console");
 		put_first(console);
 	}
+	node_set(console, "target/@type", "serial"); /* before the copy: done twice, it looks the same */
 	copy_source(console, serial);
 	node_set(console, "@tty", NULL);
-	node_set(console, "alias", NULL);
-	node_set(console, "address", NULL);
-	node_set(console, "target/@type", "serial");
+	node_set(console, "alias/@name", NULL);
+	for (struct node *a; (a = node_child(console, "address"));)
+		node_remove(a);
 	return 0;
 }
 

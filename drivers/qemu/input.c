@@ -24,8 +24,22 @@ static const char *default_bus(const struct complete *c, const char *type)
 	return c->family == MACHINE_OTHER ? "usb" : c->family == MACHINE_MICROVM ? "virtio" : "ps2";
 }
 
+/* The device's QOM name; NULL for the machine's own and for what has none. */
+static const char *driver_of(const struct plan *p, const struct node *dev)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(inputs); i++) {
+		if (!node_is(dev, "@type", inputs[i].type))
+			continue;
+		if (node_is(dev, "@bus", "usb"))
+			return inputs[i].usb;
+		return node_is(dev, "@bus", "virtio") ? qemu_virtio_name(p, inputs[i].virtio, dev) : NULL;
+	}
+	return NULL;
+}
+
 static int complete(struct complete *c, struct node *dev, struct error *err)
 {
+	struct plan p = { .domain = c->domain };
 	const char *type = node_get(dev, "@type");
 	const struct node *usb = node_first(c->domain, "devices/controller");
 
@@ -38,7 +52,7 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 		if (node_is(usb, "@type", "usb") && node_is(usb, "@model", "none"))
 			return error_set(err, ENOTSUP, "line %ld: <input bus='usb'>: line %ld turns USB off (model='none')", node_line(dev),
 					 node_line(usb));
-	return 0;
+	return driver_of(&p, dev) ? qemu_need(c, dev, driver_of(&p, dev), err) : 0;
 }
 
 static const struct address_want *address(struct complete *c, const struct node *dev)
@@ -65,24 +79,17 @@ static int plan_evdev(struct plan *p, const struct node *dev)
 
 static int plan(struct plan *p, const struct node *dev, struct error *err)
 {
-	const char *driver = NULL;
+	const char *driver = driver_of(p, dev);
 	json_t *props;
 	int r;
 
 	if (node_is(dev, "@type", "evdev"))
 		return plan_evdev(p, dev);
-	for (size_t i = 0; i < ARRAY_SIZE(inputs); i++) {
-		if (!node_is(dev, "@type", inputs[i].type))
-			continue;
-		driver = node_is(dev, "@bus", "usb") ? inputs[i].usb : inputs[i].virtio;
-	}
 	if (node_is(dev, "@bus", "ps2")) /* the machine's own */
 		return 0;
 	if (!driver)
 		return error_set(err, ENOTSUP, "line %ld: <input type='%s'> is not possible on bus '%s'", node_line(dev),
 				 node_get_or(dev, "@type", ""), node_get_or(dev, "@bus", ""));
-	if (node_is(dev, "@bus", "virtio"))
-		driver = qemu_virtio_name(p, driver, dev);
 	r = qemu_device_props(p, &qemu_input_kind, dev, driver, &props, err);
 	if (r < 0)
 		return r;

@@ -52,7 +52,7 @@ static int make_guest_dir(struct vm *vm, struct error *err)
 	autofree char *dir = vm_guest_dir(vm->d);
 
 	tree_remove(dir);
-	if ((mkdir(top, 0711) < 0 && errno != EEXIST) || mkdir(dir, 0700) < 0)
+	if ((mkdir(top, 0711) < 0 && errno != EEXIST) || chmod(top, 0711) < 0 || mkdir(dir, 0700) < 0)
 		return error_set(err, errno, "'%s': %s", dir, strerror(errno));
 	if (vm->uid && chown(dir, vm->uid, vm->gid) < 0)
 		return error_set(err, errno, "'%s': %s", dir, strerror(errno));

@@ -96,7 +96,7 @@ int vm_kill(struct vm *vm, struct error *err)
 {
 	int r = 0;
 
-	if (vm->gone)
+	if (vm->gone || !vm->process)
 		return 0;
 	r = process_signal(vm->process, SIGKILL);
 	if (r < 0 && r != -ESRCH)

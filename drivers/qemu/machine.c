@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The machine type, its properties, and the accelerator. */
+#include "devices.h"
 #include "domain.h"
 
 #include <sys/utsname.h>
@@ -90,7 +91,6 @@ static bool is_x86(const struct node *root)
 	return str_eq(arch, "x86_64") || str_eq(arch, "i686");
 }
 
-
 static void add_io_apic(struct buf *out, const struct node *root)
 {
 	const char *driver = node_get(root, "features/ioapic/@driver");
@@ -128,7 +128,12 @@ static void machine_words(struct buf *out, const struct plan *p)
 		buf_puts(out, ",mem-merge=off");
 	if (has_memory_device(root, "nvdimm"))
 		buf_puts(out, ",nvdimm=on");
-	if (node_has(root, "cpu/numa/interconnects"))
+	for (const struct node *n = node_first(root, "devices/sound"); n; n = node_next(n, "sound")) {
+		autofree char *audio = node_is(n, "@model", "pcspk") ? qemu_audiodev(p, n) : NULL;
+		if (audio)
+			buf_printf(out, ",pcspk-audiodev=%s", audio);
+	}
+	if (qemu_has_hmat(root))
 		buf_puts(out, ",hmat=on");
 	if (qemu_main_backend(p))
 		buf_puts(out, ",memory-backend=pc.ram");

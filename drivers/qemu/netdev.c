@@ -91,8 +91,7 @@ static void add_descriptors(json_t *o, const char *one, const char *many, unsign
 static int plan_tap(struct plan *p, const struct node *dev)
 {
 	bool virtio = str_starts(node_get_or(dev, "model/@type", ""), "virtio");
-	bool vhost = virtio && (node_is(dev, "driver/@name", "vhost") ||
-				(node_is(p->domain, "@type", "kvm") && !node_is(dev, "driver/@name", "qemu")));
+	bool vhost = virtio && !node_is(dev, "driver/@name", "qemu");
 	unsigned queues = virtio ? node_u64(dev, "driver/@queues", 1) : 1;
 	json_t *o = netdev(dev, "tap");
 

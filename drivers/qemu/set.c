@@ -6,6 +6,7 @@
 /* Linux moves the balloon by up to 256 pages at a time, many times a second; one that stands still this long will not move. */
 #define BALLOON_STILL_MS 8000
 #define BALLOON_LOOK_MS 50
+#define CPU_WAIT_MS 15000
 
 /* ---- vCPUs ---- */
 
@@ -63,13 +64,41 @@ static int plug_cpu(struct domain *d, json_t *slot, uint64_t number, struct erro
 	return qmp_call(d, "device_add", props, NULL, err);
 }
 
-/* One that was there at the start has no id but a path, which device_del takes as well. */
+/* Is the slot with KEY free (again)?  1, 0, negative error. */
+static int slot_is_free(struct domain *d, int64_t key, struct error *err)
+{
+	json_t *slots = NULL, *slot;
+	int r = qmp_call(d, "query-hotpluggable-cpus", NULL, &slots, err);
+	size_t i;
+
+	json_array_foreach(slots, i, slot)
+		if (slot_key(slot) == key)
+			r = !is_present(slot);
+	json_decref(slots);
+	return r;
+}
+
+/* One that was there at the start has no id but a path, which device_del takes as well.  QEMU under TCG does not tell DEVICE_DELETED of a
+ * vCPU (7.2: only of its APIC), so the slot is looked at. */
 static int unplug_cpu(struct vm *vm, json_t *slot, struct error *err)
 {
 	const char *path = json_string_value(json_object_get(slot, "qom-path"));
-	const char *id = strrchr(path, '/') + 1;
+	const char *id = str_starts(path, "/machine/peripheral/") ? strrchr(path, '/') + 1 : path;
+	int64_t key = slot_key(slot), until = now_monotonic_ms() + CPU_WAIT_MS;
+	int r = qmp_call(vm->d, "device_del", json_pack("{s:s}", "id", id), NULL, err);
 
-	return vm_unplug(vm, str_starts(path, "/machine/peripheral/") ? id : path, err);
+	while (r == 0) {
+		r = slot_is_free(vm->d, key, err);
+		if (r != 0)
+			break;
+		if (now_monotonic_ms() > until)
+			return error_set(err, ETIMEDOUT, "the guest has not let go of a vCPU within %d s: it is booting, or has no vCPU hot-plug",
+					 CPU_WAIT_MS / 1000);
+		r = task_sleep(BALLOON_LOOK_MS);
+		if (r < 0)
+			return error_set(err, -r, "interrupted; the guest may still let go of a vCPU");
+	}
+	return r > 0 ? 0 : r;
 }
 
 /* One step towards WANT: 1 done, 0 made a step, negative error. */

@@ -49,10 +49,9 @@ int unix_listen(const char *path, struct error *err)
 	if (r < 0)
 		return r;
 	unlink(addr.sun_path);
-	mode_t old = umask(0177); /* nobody but us from the first instant */
-	r = bind(fd, (struct sockaddr *)&addr, sizeof(addr));
-	umask(old);
-	if (r < 0 || listen(fd, 1) < 0)
+	/* the mode of an unbound socket is that of the file which bind makes (net/unix/af_unix.c): nobody but us from the first instant, and
+	 * no umask, which is the whole process's, is touched from a worker's thread */
+	if (fchmod(fd, 0600) < 0 || bind(fd, (struct sockaddr *)&addr, sizeof(addr)) < 0 || listen(fd, 1) < 0)
 		return error_set(err, errno, "unix socket '%s' cannot be made: %s", path, strerror(errno));
 	r = fd;
 	fd = -1;

@@ -139,6 +139,18 @@ static void add_memory(const struct node *dev, const struct video *v, json_t *pr
 	}
 }
 
+/* The socket of the process that draws (refuse.c: nobody starts it yet). */
+static void plan_process(struct plan *p, const struct node *dev)
+{
+	autofree char *path = xasprintf("%s/%s.sock", p->run_dir, qemu_alias(dev));
+	autofree char *what = xasprintf("video '%s'", qemu_alias(dev));
+	autofree char *id = xasprintf("chr-vu-%s", qemu_alias(dev));
+	json_t *data = json_object();
+
+	qemu_plan_socket(p, data, path, false, true, what);
+	plan_item(p, ITEM_CHARDEV, json_pack("{s:s, s:{s:s, s:o}}", "id", id, "backend", "type", "socket", "data", data));
+}
+
 static int plan(struct plan *p, const struct node *dev, struct error *err)
 {
 	const struct video *v = video_of(dev);
@@ -148,12 +160,16 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 
 	if (!v || !*driver)
 		return 0;
+	if (node_is(dev, "driver/@name", "vhostuser"))
+		plan_process(p, dev);
 	r = qemu_device_props(p, &qemu_video_kind, dev, driver, &props, err);
 	if (r < 0)
 		return r;
 	if (v->heads)
 		props_int(props, "max_outputs", node_u64(dev, "model/@heads", 1));
 	add_memory(dev, v, props);
+	if (node_is(dev, "driver/@name", "vhostuser"))
+		props_strf(props, "chardev", "chr-vu-%s", qemu_alias(dev));
 	plan_item(p, ITEM_DEVICE, props);
 	return 0;
 }

@@ -44,7 +44,7 @@ cp "$d/xml" "$TMP/first.xml"
 echo destroy > "$d/state"
 echo start > "$d/state"
 is "$(cat "$d/nics/net0/mac")" "$mac" 'MACs stay over a restart'
-is "$(grep '<address' "$TMP/first.xml")" "$(grep '<address' "$d/xml")" 'addresses too'
+is "$(grep -o '<address[^>]*>' "$TMP/first.xml")" "$(grep -o '<address[^>]*>' "$d/xml")" 'addresses too'
 echo destroy > "$d/state"
 
 GUEST_MACHINE=pc start_guest i440fx "<disk type='file'><driver name='qemu' type='raw'/><source file='$TMP/f.img'/><target dev='hda' bus='ide'/></disk>

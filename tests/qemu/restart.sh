@@ -24,7 +24,7 @@ is "$(cat "$d/state") $(cat "$d/pid") $(cat "$d/uuid")" "running $pid $uuid" 'th
 is "$(diff "$TMP/before.xml" "$d/xml")" '' 'its document too'
 is "$(cat "$M/domains/stops/state")" paused 'the suspended one is still suspended'
 is "$(cat "$M/domains/off/state")" shutoff 'the one that was off is off'
-is "$(cat "$M/domains/dies/state") $(cat "$M/domains/dies/reason")" 'shutoff crashed' 'the one that died is off, with the reason'
+is "$(cat "$M/domains/dies/state") $(cat "$M/domains/dies/reason")" 'shutoff ended while domfs was away' 'the one that died is off, with the reason'
 like "$(cat "$d/console.log")" '^guest: up' 'the console is replayed'
 mark_console stays
 type_console stays 'echo again=$((40+2))'
