@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "engine/faults.h"
 #include "engine/driver.h"
 #include "mount.h"
 #include "treecmd.h"
@@ -121,8 +122,18 @@ static int run_version(int argc, char **argv unused)
 	return 0;
 }
 
-static int run_help(int argc unused, char **argv unused)
+/* What DOMFS_CRASH and DOMFS_FAIL may name: for tests, which walk the list. */
+static int print_faults(void)
 {
+	for (int i = 0; fault_names[i]; i++)
+		puts(fault_names[i]);
+	return 0;
+}
+
+static int run_help(int argc, char **argv)
+{
+	if (argc > 1 && !strcmp(argv[1], "faults"))
+		return print_faults();
 	puts("domfs: virtual machines as a file tree\n");
 	for (const struct command *c = commands; c->name; c++)
 		printf("  domfs %s %s\n        %s\n", c->name, c->usage, c->doc);

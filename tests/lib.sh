@@ -238,7 +238,7 @@ $(tail -n 20 "$TMP/domfs.log")"
 }
 
 kill_domfs() {	# SIGKILL: what a crash leaves
-	kill -KILL "$_pid"
+	kill -KILL "$_pid" 2>/dev/null || :	# it may have died by itself: DOMFS_CRASH
 	wait "$_pid" 2>/dev/null || :
 	_pid=
 }

@@ -95,6 +95,11 @@ static int machine_level(struct complete *c, struct error *err)
 		r = steps[i](c, err);
 	if (r == 0 && !node_has(c->domain, "clock"))
 		node_set(c->domain, "clock/@offset", "utc");
+	if (r == 0 && node_is(c->domain, "genid", "")) { /* <genid/>: one that we make */
+		char uuid[UUID_TEXT];
+		uuid_random(uuid);
+		node_set(c->domain, "genid", uuid);
+	}
 	node_make(c->domain, "devices");
 	return r;
 }

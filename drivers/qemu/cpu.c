@@ -1,46 +1,120 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* -cpu and -smp. */
+/* -cpu. */
 #include "domain.h"
+
+/* Does nothing but refuse what -smp would: a topology that is not what <vcpu> says. */
+static int check_topology(const struct complete *c, struct error *err)
+{
+	static const char *const needed[] = {"@sockets", "@cores", "@threads"};
+	const struct node *t = node_first(c->domain, "cpu/topology");
+	uint64_t n;
+
+	for (size_t i = 0; t && i < ARRAY_SIZE(needed); i++)
+		if (!node_has(t, needed[i]))
+			return error_set(err, EINVAL, "line %ld: <topology> needs sockets, cores and threads", node_line(t));
+	if (!t)
+		return 0;
+	n = node_u64(t, "@sockets", 1) * node_u64(t, "@dies", 1) * node_u64(t, "@clusters", 1) * node_u64(t, "@cores", 1) *
+	    node_u64(t, "@threads", 1);
+	if (n != node_u64(c->domain, "vcpu", 1))
+		return error_set(err, EINVAL, "line %ld: <topology> has %llu vCPUs (sockets x dies x cores x threads), <vcpu> says %llu",
+				 node_line(t), (unsigned long long)n, (unsigned long long)node_u64(c->domain, "vcpu", 1));
+	if (node_u64(t, "@clusters", 1) > 1)
+		return error_set(err, ENOTSUP, "line %ld: <topology clusters>: x86 machines of QEMU %s have none", node_line(t), c->caps->version);
+	return 0;
+}
+
+static int check_cache(const struct node *cpu, struct error *err)
+{
+	const struct node *cache = node_child(cpu, "cache");
+	const char *mode = node_get_or(cache, "@mode", "");
+	const char *cpu_mode = node_get_or(cpu, "@mode", "custom");
+
+	if (str_eq(mode, "emulate") ? !node_is(cache, "@level", "3") : node_has(cache, "@level"))
+		return error_set(err, ENOTSUP, "line %ld: <cache mode='%s'>: QEMU emulates level 3, and takes a level with mode='emulate' only",
+				 node_line(cache), mode);
+	if (str_eq(mode, "passthrough") && !str_eq(cpu_mode, "host-passthrough") && !str_eq(cpu_mode, "maximum"))
+		return error_set(err, ENOTSUP, "line %ld: <cache mode='passthrough'> needs <cpu mode='host-passthrough'> or 'maximum'",
+				 node_line(cache));
+	return 0;
+}
+
+static int check_address_bits(const struct node *cpu, struct error *err)
+{
+	const struct node *n = node_child(cpu, "maxphysaddr");
+	const char *mode = node_get_or(cpu, "@mode", "custom");
+	bool emulate = node_is(n, "@mode", "emulate");
+
+	if (!n)
+		return 0;
+	if (emulate && !node_has(n, "@bits"))
+		return error_set(err, EINVAL, "line %ld: <maxphysaddr mode='emulate'> needs bits='...'", node_line(n));
+	if (emulate && node_has(n, "@limit"))
+		return error_set(err, EINVAL, "line %ld: <maxphysaddr limit> is for mode='passthrough'", node_line(n));
+	if (!emulate && !str_eq(mode, "host-passthrough") && !str_eq(mode, "maximum"))
+		return error_set(err, ENOTSUP, "line %ld: <maxphysaddr mode='passthrough'> needs <cpu mode='host-passthrough'> or 'maximum'",
+				 node_line(n));
+	return 0;
+}
+
+static int check_model(const struct complete *c, struct error *err)
+{
+	const struct node *cpu = node_first(c->domain, "cpu");
+	const char *mode = node_get_or(cpu, "@mode", "custom");
+	const char *model = node_get(cpu, "model"), *vendor = node_get(cpu, "model/@vendor_id");
+	bool custom = str_eq(mode, "custom");
+
+	if (str_eq(mode, "host-passthrough") && !node_is(c->domain, "@type", "kvm"))
+		return error_set(err, ENOTSUP, "line %ld: <cpu mode='host-passthrough'> needs type='kvm': emulation has no host CPU to pass; "
+				 "'maximum' is all that it can do", node_line(cpu));
+	if (vendor && !custom && !str_eq(mode, "host-model"))
+		return error_set(err, EINVAL, "line %ld: <model vendor_id> needs mode='custom' or 'host-model'", node_line(node_child(cpu, "model")));
+	if (vendor && (strlen(vendor) != 12 || strchr(vendor, ',')))
+		return error_set(err, EINVAL, "line %ld: <model vendor_id='%s'>: exactly 12 characters, and no comma",
+				 node_line(node_child(cpu, "model")), vendor);
+	if (custom && !model && (node_has(cpu, "feature") || node_has(cpu, "vendor")))
+		return error_set(err, EINVAL, "line %ld: <cpu>: a vendor or features need a <model>", node_line(cpu));
+	if (custom && model && !hash_get(c->caps->cpu_models, model))
+		return error_set(err, EINVAL, "line %ld: <model>%s</model>: %s %s has no such CPU: qemu -cpu help lists them",
+				 node_line(node_child(cpu, "model")), model, c->caps->binary, c->caps->version);
+	return 0;
+}
+
+/* What QEMU takes when nothing is said is written down, as it may change with QEMU. */
+static void complete_model(struct complete *c)
+{
+	const struct qemu_machine *m = qemu_machine_find(c->caps, c->machine);
+	const char *end = m && m->default_cpu ? strstr(m->default_cpu, "-x86_64-cpu") : NULL;
+	struct node *root = c->domain;
+
+	if (m && m->default_cpu && !end)
+		end = strstr(m->default_cpu, "-i386-cpu");
+	if (!end || node_has(root, "cpu/model") || (node_has(root, "cpu/@mode") && !node_is(root, "cpu/@mode", "custom")))
+		return;
+	autofree char *name = xstrndup(m->default_cpu, end - m->default_cpu);
+	node_set(root, "cpu/@mode", "custom");
+	node_set(root, "cpu/@match", node_get_or(root, "cpu/@match", "exact"));
+	node_set(root, "cpu/@check", node_get_or(root, "cpu/@check", "none"));
+	node_set(root, "cpu/model", name);
+	node_set(root, "cpu/model/@fallback", "forbid");
+}
 
 int qemu_complete_cpu(struct complete *c, struct error *err)
 {
-	struct node *root = c->domain;
-	const char *mode = node_get(root, "cpu/@mode");
-	const char *model = node_get(root, "cpu/model");
-	uint64_t sockets = node_u64(root, "cpu/topology/@sockets", 0), n;
-	const struct qemu_machine *m = qemu_machine_find(c->caps, c->machine);
+	const struct node *cpu = node_first(c->domain, "cpu");
+	int r = qemu_complete_vcpus(c, err);
 
-	if (sockets) {
-		n = sockets * node_u64(root, "cpu/topology/@dies", 1) * node_u64(root, "cpu/topology/@clusters", 1) *
-		    node_u64(root, "cpu/topology/@cores", 1) * node_u64(root, "cpu/topology/@threads", 1);
-		if (n != node_u64(root, "vcpu", 1))
-			return error_set(err, EINVAL, "line %ld: <topology> has %llu vCPUs (sockets x dies x cores x threads), <vcpu> says %llu",
-					 node_line(node_first(root, "cpu/topology")), (unsigned long long)n,
-					 (unsigned long long)node_u64(root, "vcpu", 1));
-		if (node_u64(root, "cpu/topology/@clusters", 1) > 1)
-			return error_set(err, ENOTSUP, "line %ld: <topology clusters>: x86 machines of QEMU %s have none",
-					 node_line(node_first(root, "cpu/topology")), c->caps->version);
-	}
-	if (str_eq(mode, "host-passthrough") && !node_is(root, "@type", "kvm"))
-		return error_set(err, ENOTSUP, "line %ld: <cpu mode='host-passthrough'> needs type='kvm': emulation has no host CPU to pass; "
-				 "'maximum' is all that it can do", node_line(node_first(root, "cpu")));
-	if (mode && !str_eq(mode, "custom") && node_has(root, "cpu/model/@vendor_id"))
-		return error_set(err, EINVAL, "line %ld: <model vendor_id> needs mode='custom'", node_line(node_first(root, "cpu/model")));
-	if (model && (!mode || str_eq(mode, "custom")) && !hash_get(c->caps->cpu_models, model))
-		return error_set(err, EINVAL, "line %ld: <model>%s</model>: %s %s has no such CPU: qemu -cpu help lists them",
-				 node_line(node_first(root, "cpu/model")), model, c->caps->binary, c->caps->version);
-	if (!mode && !model && m && m->default_cpu) { /* written down, as it may change with QEMU */
-		const char *end = strstr(m->default_cpu, "-x86_64-cpu");
-		autofree char *name = xstrndup(m->default_cpu, end ? (size_t)(end - m->default_cpu) : strlen(m->default_cpu));
-		if (!end)
-			return 0;
-		node_set(root, "cpu/@mode", "custom");
-		node_set(root, "cpu/@match", node_get_or(root, "cpu/@match", "exact"));
-		node_set(root, "cpu/@check", node_get_or(root, "cpu/@check", "none"));
-		node_set(root, "cpu/model", name);
-		node_set(root, "cpu/model/@fallback", "forbid");
-	}
-	return 0;
+	if (r == 0)
+		r = check_topology(c, err);
+	if (r == 0 && cpu)
+		r = check_model(c, err);
+	if (r == 0 && node_has(cpu, "cache"))
+		r = check_cache(cpu, err);
+	if (r == 0)
+		r = check_address_bits(cpu, err);
+	if (r == 0)
+		complete_model(c);
+	return r;
 }
 
 /* ---- -cpu ---- */
@@ -138,22 +212,25 @@ static void add_cpu_rest(struct buf *out, const struct node *root)
 		buf_printf(out, ",host-phys-bits-limit=%s", node_get(root, "cpu/maxphysaddr/@limit"));
 }
 
-static void cpu_words(struct buf *out, const struct node *root)
+const char *qemu_cpu_type(const struct node *root)
 {
 	const char *mode = node_get_or(root, "cpu/@mode", "custom");
 	bool kvm = node_is(root, "@type", "kvm");
 
-	if (str_eq(mode, "host-passthrough")) {
-		buf_puts(out, "host");
+	if (str_eq(mode, "host-passthrough"))
+		return "host";
+	if (str_eq(mode, "host-model"))
+		return kvm ? "host" : "max"; /* all that can migrate between equal hosts */
+	return str_eq(mode, "maximum") ? "max" : node_get_or(root, "cpu/model", "qemu64");
+}
+
+static void cpu_words(struct buf *out, const struct node *root)
+{
+	buf_puts(out, qemu_cpu_type(root));
+	if (node_is(root, "cpu/@mode", "host-passthrough"))
 		buf_printf(out, ",migratable=%s", node_is(root, "cpu/@migratable", "off") ? "off" : "on");
-	} else if (str_eq(mode, "host-model")) {
-		buf_puts(out, kvm ? "host" : "max"); /* all that can migrate between equal hosts */
-	} else if (str_eq(mode, "maximum")) {
-		buf_puts(out, "max");
+	else if (node_is(root, "cpu/@mode", "maximum"))
 		qemu_add_onoff(out, root, "cpu/@migratable", "migratable");
-	} else {
-		buf_puts(out, node_get_or(root, "cpu/model", "qemu64"));
-	}
 	if (node_has(root, "cpu/model/@vendor_id"))
 		buf_printf(out, ",vendor=%s", node_get(root, "cpu/model/@vendor_id"));
 	add_features(out, node_first(root, "cpu"));
@@ -169,24 +246,5 @@ int qemu_plan_cpu(struct plan *p, struct error *err unused)
 
 	cpu_words(&words, root);
 	plan_option(p, "-cpu", "%s", buf_text(&words));
-	return 0;
-}
-
-int qemu_plan_smp(struct plan *p)
-{
-	const struct node *root = p->domain;
-	uint64_t max = node_u64(root, "vcpu", 1), now = node_u64(root, "vcpu/@current", max);
-	bool topology = node_has(root, "cpu/topology");
-	autobuf struct buf words = {0};
-
-	buf_printf(&words, "%llu", (unsigned long long)now);
-	if (now != max)
-		buf_printf(&words, ",maxcpus=%llu", (unsigned long long)max);
-	buf_printf(&words, ",sockets=%llu", (unsigned long long)(topology ? node_u64(root, "cpu/topology/@sockets", 1) : max));
-	if (node_u64(root, "cpu/topology/@dies", 1) > 1)
-		buf_printf(&words, ",dies=%s", node_get(root, "cpu/topology/@dies"));
-	buf_printf(&words, ",cores=%llu,threads=%llu", (unsigned long long)node_u64(root, "cpu/topology/@cores", 1),
-		   (unsigned long long)node_u64(root, "cpu/topology/@threads", 1));
-	plan_option(p, "-smp", "%s", buf_text(&words));
 	return 0;
 }

@@ -11,7 +11,11 @@ int qemu_plan_machine(struct plan *p, struct error *err); /* -machine, -accel */
 /* cpu.c */
 int qemu_complete_cpu(struct complete *c, struct error *err);
 int qemu_plan_cpu(struct plan *p, struct error *err); /* -cpu */
+const char *qemu_cpu_type(const struct node *root);   /* the model as QEMU names it */
+/* vcpus.c */
+int qemu_complete_vcpus(struct complete *c, struct error *err);
 int qemu_plan_smp(struct plan *p);
+void qemu_plan_vcpus(struct plan *p); /* those that are devices */
 /* memory.c */
 int qemu_complete_memory(struct complete *c, struct error *err);
 int qemu_plan_memory(struct plan *p, struct error *err); /* -m and its backend */

@@ -157,6 +157,7 @@ int qemu_plan_domain(struct plan *p, struct error *err)
 	qemu_plan_clock(p, err);
 	plan_option(p, "-no-shutdown", NULL);
 	r = qemu_plan_boot(p, err);
+	qemu_plan_vcpus(p);
 	plan_small_devices(p);
 	if (r == 0)
 		r = plan_devices(p, err);

@@ -7,7 +7,6 @@
 
 static const char *const domain_lifecycle[] = {"destroy", "restart", "preserve", "coredump-destroy", "coredump-restart", NULL};
 static const char *const poweroff_actions[] = {"destroy", "restart", "preserve", NULL};
-static const char *const placements[] = {"static", NULL};
 
 static const struct qemu_row domain_rows[] = {
 	CODE("@type"), CODE("@id"), CODE("name"), CODE("uuid"), CODE("hwuuid"), CODE("genid"), CODE("title"), CODE("description"), CODE("metadata"),
@@ -15,7 +14,7 @@ static const struct qemu_row domain_rows[] = {
 	CODE("memoryBacking/hugepages"), CODE("memoryBacking/hugepages/page"), CODE("memoryBacking/nosharepages"), CODE("memoryBacking/locked"),
 	CODE("memoryBacking/source/@type"), CODE("memoryBacking/access/@mode"), CODE("memoryBacking/allocation/@mode"),
 	CODE("memoryBacking/allocation/@threads"), CODE("memoryBacking/discard"),
-	CODE("vcpu"), CODE("vcpu/@current"), {.path = "vcpu/@placement", .elsewhere = true, .only = placements}, CODE("vcpu/@cpuset"),
+	CODE("vcpu"), CODE("vcpu/@current"), CODE("vcpu/@placement"), CODE("vcpu/@cpuset"),
 	CODE("vcpus/vcpu"), CODE("iothreads"), CODE("iothreadids/iothread"),
 	CODE("defaultiothread/@thread_pool_min"), CODE("defaultiothread/@thread_pool_max"),
 	CODE("cputune"), CODE("numatune"), CODE("memtune/hard_limit"), CODE("memtune/soft_limit"), CODE("memtune/swap_hard_limit"),
@@ -23,9 +22,11 @@ static const struct qemu_row domain_rows[] = {
 	CODE("sysinfo"), CODE("os"), CODE("features"), CODE("cpu"), CODE("clock"),
 	{.path = "on_poweroff", .elsewhere = true, .only = poweroff_actions}, {.path = "on_reboot", .elsewhere = true, .only = poweroff_actions},
 	{.path = "on_crash", .elsewhere = true, .only = domain_lifecycle},
+	CODE("on_lockfailure"), CODE("idmap/uid"), CODE("idmap/gid"),
 	CODE("pm/suspend-to-mem/@enabled"), CODE("pm/suspend-to-disk/@enabled"), CODE("perf/event"), CODE("launchSecurity"), CODE("seclabel"),
 	CODE("throttlegroups/throttlegroup"),
-	CODE("qemu:commandline/qemu:arg"), CODE("qemu:commandline/qemu:env"), CODE("test:runstate"), CODE("devices/emulator"),
+	CODE("qemu:commandline/qemu:arg"), CODE("qemu:commandline/qemu:env"), CODE("qemu:override/qemu:device"),
+	CODE("qemu:deprecation/@behavior"), CODE("test:runstate"), CODE("devices/emulator"),
 	CODE("devices/disk"), CODE("devices/controller"), CODE("devices/filesystem"), CODE("devices/interface"), CODE("devices/smartcard"),
 	CODE("devices/serial"), CODE("devices/parallel"), CODE("devices/console"), CODE("devices/channel"), CODE("devices/input"),
 	CODE("devices/tpm"), CODE("devices/graphics"), CODE("devices/sound"), CODE("devices/audio"), CODE("devices/video"),
@@ -67,13 +68,20 @@ static const struct qemu_row cpu_rows[] = {
 	CODE("model/@vendor_id"), CODE("vendor"), CODE("topology/@sockets"), CODE("topology/@dies"), CODE("topology/@clusters"),
 	CODE("topology/@cores"), CODE("topology/@threads"), CODE("cache/@mode"), CODE("cache/@level"), CODE("maxphysaddr/@mode"),
 	CODE("maxphysaddr/@bits"), CODE("maxphysaddr/@limit"), CODE("feature"), CODE("numa/cell"),
+	CODE("numa/interconnects/latency"), CODE("numa/interconnects/bandwidth"),
 	{0},
 };
 
 /* Sub-schemas whose every row is taken by the file that handles the parent. */
 static const struct qemu_row whole_feature[] = {CODE("@policy"), CODE("@name"), {0}};
 static const struct qemu_row whole_cell[] = {CODE("@id"), CODE("@cpus"), CODE("@memory"), CODE("@unit"), CODE("@memAccess"), CODE("@discard"),
-					     CODE("distances/sibling"), {0}};
+					     CODE("distances/sibling"), CODE("cache"), {0}};
+static const struct qemu_row cell_cache_rows[] = {CODE("@level"), CODE("@associativity"), CODE("@policy"), CODE("size/@value"),
+						  CODE("size/@unit"), CODE("line/@value"), CODE("line/@unit"), {0}};
+static const struct qemu_row link_rows[] = {CODE("@initiator"), CODE("@target"), CODE("@cache"), CODE("@type"), CODE("@value"), CODE("@unit"), {0}};
+static const struct qemu_row idmap_rows[] = {CODE("@start"), CODE("@target"), CODE("@count"), {0}};
+static const struct qemu_row override_rows[] = {CODE("@alias"), CODE("qemu:frontend/qemu:property"), {0}};
+static const struct qemu_row override_property_rows[] = {CODE("@name"), CODE("@type"), CODE("@value"), {0}};
 static const struct qemu_row whole_sibling[] = {CODE("@id"), CODE("@value"), {0}};
 static const struct qemu_row clock_rows[] = {CODE("@offset"), CODE("@adjustment"), CODE("@basis"), CODE("@timezone"), CODE("@start"), CODE("timer"), {0}};
 static const struct qemu_row timer_rows[] = {CODE("@name"), CODE("@present"), CODE("@tickpolicy"), CODE("@track"), CODE("@frequency"), CODE("@mode"),
@@ -121,6 +129,12 @@ KIND(qemu_hyperv_kind, hyperv_schema, hyperv_rows);
 KIND(qemu_cpu_kind, cpu_schema, cpu_rows);
 KIND(qemu_cpu_feature_kind, cpu_feature_schema, whole_feature);
 KIND(qemu_cell_kind, cpu_cell_schema, whole_cell);
+KIND(qemu_cell_cache_kind, cell_cache_schema, cell_cache_rows);
+KIND(qemu_latency_kind, cpu_latency_schema, link_rows);
+KIND(qemu_bandwidth_kind, cpu_bandwidth_schema, link_rows);
+KIND(qemu_idmap_kind, idmap_schema, idmap_rows);
+KIND(qemu_override_kind, qemu_override_schema, override_rows);
+KIND(qemu_override_property_kind, qemu_override_property_schema, override_property_rows);
 KIND(qemu_sibling_kind, cpu_sibling_schema, whole_sibling);
 KIND(qemu_clock_kind, clock_schema, clock_rows);
 KIND(qemu_timer_kind, timer_schema, timer_rows);

@@ -13,7 +13,8 @@ const struct qemu_kind *const qemu_kinds[] = {
 	&qemu_vcpusched_kind, &qemu_iothreadsched_kind, &qemu_cachetune_kind, &qemu_cachetune_cache_kind,
 	&qemu_monitor_kind, &qemu_memorytune_kind, &qemu_memorytune_node_kind, &qemu_numatune_kind,
 	&qemu_memnode_kind, &qemu_vcpu_kind, &qemu_iothread_kind, &qemu_page_kind, &qemu_blkio_kind,
-	&qemu_event_kind, &qemu_security_kind, &qemu_label_kind, &qemu_arg_kind, &qemu_env_kind,
+	&qemu_event_kind, &qemu_security_kind, &qemu_label_kind, &qemu_arg_kind, &qemu_env_kind, &qemu_cell_cache_kind,
+	&qemu_latency_kind, &qemu_bandwidth_kind, &qemu_idmap_kind, &qemu_override_kind, &qemu_override_property_kind,
 	/* storage, buses, host devices */
 	&qemu_disk_kind, &qemu_controller_kind, &qemu_hostdev_kind, &qemu_filesystem_kind, &qemu_memdev_kind,
 	&qemu_shmem_kind, &qemu_iommu_kind, &qemu_crypto_kind, &qemu_source_kind, &qemu_source_host_kind,

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* <memory> devices for QEMU: DIMMs, NVDIMMs, virtio-mem and virtio-pmem, each an object that holds it and a device that shows it. */
-#include <fcntl.h>
-
 #include "devices.h"
 #include "storage.h"
 
@@ -92,15 +90,14 @@ static void emit_nodes(struct plan *p, const struct node *n, const char *id, boo
 	props_str(o, "policy", "bind");
 }
 
-static void plan_file_backend(struct plan *p, const struct node *n, json_t *o, bool *prealloc)
+static void plan_file_backend(const struct node *n, json_t *o, bool *prealloc)
 {
 	bool ro = node_has(n, "target/readonly"), pmem = node_has(n, "source/pmem");
 	bool shared = is(n, "virtio-pmem") || node_is(n, "@access", "shared");
 
 	*prealloc = is(n, "nvdimm") && !pmem && !ro;
 	props_str(o, "qom-type", "memory-backend-file");
-	props_str(o, "mem-path",
-		  plan_file(p, FILE_FDSET, node_get_or(n, "source/path", ""), ro ? O_RDONLY : O_RDWR, "memory '%s'", qemu_alias(n)));
+	props_str(o, "mem-path", node_get_or(n, "source/path", "")); /* opened by open(2), not as an fdset: refuse.c */
 	if (shared || node_has(n, "@access"))
 		props_bool(o, "share", shared);
 	if (pmem)
@@ -138,7 +135,7 @@ static void plan_backend(struct plan *p, const struct node *n, const char *id)
 	bool prealloc;
 
 	if (is(n, "nvdimm") || is(n, "virtio-pmem"))
-		plan_file_backend(p, n, o, &prealloc);
+		plan_file_backend(n, o, &prealloc);
 	else
 		plan_ram_backend(p, n, o, &prealloc);
 	props_str(o, "id", id);

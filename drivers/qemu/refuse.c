@@ -85,12 +85,27 @@ static int refuse_interface(const struct node *n, struct error *err)
 	return node_is(n, "@type", "hostdev") ? refuse(n, err, "host device assignment is not built yet") : 0;
 }
 
+static int refuse_memory(const struct node *n, struct error *err)
+{
+	if (node_has(n, "source/path"))
+		return refuse(n, err, "memory that lies in a file is not built yet: QEMU would open the file by itself");
+	return 0;
+}
+
+static int refuse_shmem(const struct node *n, struct error *err)
+{
+	if (!node_is(n, "model/@type", "ivshmem-doorbell"))
+		return refuse(n, err, "memory shared through /dev/shm is not built yet: QEMU would open the file by itself");
+	return 0;
+}
+
 static const struct {
 	const char *element;
 	int (*fn)(const struct node *n, struct error *err);
 } checks[] = {
 	{ "disk", refuse_disk },	     { "hostdev", refuse_hostdev },	{ "filesystem", refuse_filesystem },
-	{ "controller", refuse_controller }, { "interface", refuse_interface },
+	{ "controller", refuse_controller }, { "interface", refuse_interface }, { "memory", refuse_memory },
+	{ "shmem", refuse_shmem },
 };
 
 int qemu_start_refusal(const struct node *domain, struct error *err)

@@ -1,7 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* <shmem> for QEMU: ivshmem over a file in /dev/shm (plain) or with a server (doorbell). */
-#include <fcntl.h>
-
 #include "devices.h"
 #include "storage.h"
 
@@ -34,7 +32,7 @@ static void plan_plain(struct plan *p, const struct node *n, json_t *props)
 
 	props_str(o, "qom-type", "memory-backend-file");
 	props_str(o, "id", id);
-	props_str(o, "mem-path", plan_file(p, FILE_FDSET, path, O_RDWR | O_CREAT, "shared memory '%s'", node_get_or(n, "@name", "")));
+	props_str(o, "mem-path", path); /* opened by open(2), not as an fdset: refuse.c */
 	props_int(o, "size", bytes_of(n));
 	props_bool(o, "share", true);
 	plan_item(p, ITEM_OBJECT, o);

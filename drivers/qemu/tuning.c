@@ -26,10 +26,19 @@ static const struct {
 	{"memtune/soft_limit", "cgroup limits are not built yet"},
 	{"memtune/swap_hard_limit", "cgroup limits are not built yet"},
 	{"blkiotune", "cgroup limits are not built yet"},
-	{"numatune", "host NUMA placement is not built yet"},
+	{"idmap", "user namespaces are for containers: each guest has a uid of its own anyway"},
 	{"launchSecurity", "memory encryption is not built yet"},
 	{"perf/event", "performance counters are not built yet"},
 	{"resource/partition", "cgroup placement is not built yet"},
+};
+
+/* The same for single values. */
+static const struct {
+	const char *path, *value, *why;
+} refused_values[] = {
+	{"vcpu/@placement", "auto", "advice by numad is not built yet"},
+	{"numatune/memory/@placement", "auto", "advice by numad is not built yet"},
+	{"numatune/memory/@mode", "restrictive", "cgroup placement is not built yet: 'strict' is done by QEMU itself"},
 };
 
 /* What a definition may hold but a start must refuse. */
@@ -41,6 +50,13 @@ int qemu_tuning_refusal(const struct node *root, struct error *err)
 			return error_set(err, ENOTSUP, "line %ld: <%s>: %s: remove it to start the guest without", node_line(n),
 					 refused[i].path, refused[i].why);
 	}
+	for (size_t i = 0; i < ARRAY_SIZE(refused_values); i++)
+		if (node_is(root, refused_values[i].path, refused_values[i].value))
+			return error_set(err, ENOTSUP, "<%s='%s'>: %s", refused_values[i].path, refused_values[i].value, refused_values[i].why);
+	for (const struct node *n = node_first(root, "seclabel"); n; n = node_next(n, "seclabel"))
+		if (node_is(n, "@type", "static") && !node_is(n, "@model", "none")) /* tuning.c, qemu_check_tuning */
+			return error_set(err, ENOTSUP, "line %ld: <seclabel type='static'>: labels are not set: type='dynamic' is confined by "
+					 "domfs's own means", node_line(n));
 	return 0;
 }
 
@@ -89,16 +105,6 @@ int qemu_check_tuning(struct complete *c, struct error *err)
 		int r = check_set(n, "@nodeset", cells ? cells : 1, "guest NUMA node", err);
 		if (r < 0)
 			return r;
-	}
-	for (const struct node *n = node_first(root, "numatune/memnode"); n; n = node_next(n, "memnode"))
-		if (node_u64(n, "@cellid", 0) >= cells)
-			return error_set(err, EINVAL, "line %ld: <memnode cellid='%s'>: there is no such guest NUMA node", node_line(n), node_get(n, "@cellid"));
-	for (const struct node *n = node_first(root, "seclabel"); n; n = node_next(n, "seclabel")) {
-		/* every guest is confined by a uid of its own, seccomp and passed descriptors (docs/architecture.md); a label of somebody's
-		 * choice would not be set, so it is refused */
-		if (node_is(n, "@type", "static") && !node_is(n, "@model", "none"))
-			return error_set(err, ENOTSUP, "line %ld: <seclabel type='static'>: labels are not set: type='dynamic' is confined by "
-					 "domfs's own means", node_line(n));
 	}
 	return check_pins(root, err);
 }

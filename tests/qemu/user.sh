@@ -5,14 +5,14 @@
 require guest
 require root 'becomes another user'
 require fusermount3
-user=61003
+user=65534	# one with a passwd entry: fusermount3 wants its name
 # the user must reach the binary and the guest, which may lie in a closed checkout
 mkdir "$TMP/u" "$TMP/u/mnt" "$TMP/u/bin"
 cp "$DOMFS" "$TMP/u/bin/domfs"
 cp "$(guest_dir)/vmlinuz" "$(guest_dir)/initrd" "$TMP/u/"
 chmod 644 "$TMP/u/vmlinuz" "$TMP/u/initrd"
 chown -R $user "$TMP/u"
-cat > "$TMP/u/run" <<'SH'
+cat > "$TMP/u/script" <<'SH'
 set -eu
 cd "$1"
 export XDG_STATE_HOME=$1/state XDG_RUNTIME_DIR=$1/run HOME=$1
@@ -33,7 +33,7 @@ SH
 guest_xml web > "$TMP/web.xml"
 sed "s|$(guest_dir)|$TMP/u|g" "$TMP/web.xml" > "$TMP/u/web.xml"
 chmod 644 "$TMP/u/web.xml"
-out=$(as_user $user sh "$TMP/u/run" "$TMP/u" 2>&1) || note "$out"
+out=$(as_user $user sh "$TMP/u/script" "$TMP/u" 2>&1) || note "$out"
 like "$out" '^mounted$' 'it mounts'
 like "$out" '^state=running$' 'a guest runs'
 like "$out" "^uid=$user$" 'as that user'
