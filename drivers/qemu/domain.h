@@ -31,6 +31,10 @@ bool qemu_in_set(const char *set, int64_t number); /* "0-3,^2" */
 bool qemu_has_host_nodes(const struct node *root, int64_t cell);
 void qemu_add_host_nodes(const struct plan *p, json_t *backend, int64_t cell); /* "host-nodes" and "policy" by <numatune> */
 int qemu_check_host_nodes(const struct node *root, struct error *err);	       /* does this host have them? */
+/* iothreads.c */
+int qemu_check_iothreads(const struct node *root, struct error *err);
+bool qemu_has_iothread(const struct node *root, uint64_t id);
+void qemu_plan_iothreads(struct plan *p);
 /* features.c */
 int qemu_complete_features(struct complete *c, struct error *err);
 /* clock.c */

@@ -17,29 +17,6 @@ static void plan_identity(struct plan *p)
 	plan_option(p, "-S", NULL);
 }
 
-static void plan_iothreads(struct plan *p)
-{
-	const struct node *root = p->domain;
-	uint64_t n = node_u64(root, "iothreads", node_count(root, "iothreadids/iothread"));
-	const struct node *t = node_first(root, "iothreadids/iothread");
-
-	for (uint64_t i = 1; n; n--, i++) {
-		json_t *o = json_object();
-		if (t)
-			i = node_u64(t, "@id", i);
-		props_str(o, "qom-type", "iothread");
-		props_strf(o, "id", "iothread%llu", (unsigned long long)i);
-		if (node_has(t, "@thread_pool_min"))
-			props_int(o, "thread-pool-min", node_u64(t, "@thread_pool_min", 0));
-		if (node_has(t, "@thread_pool_max"))
-			props_int(o, "thread-pool-max", node_u64(t, "@thread_pool_max", 0));
-		if (node_has(t, "poll/@max"))
-			props_int(o, "poll-max-ns", node_u64(t, "poll/@max", 0));
-		plan_item(p, ITEM_OBJECT, o);
-		t = node_next(t, "iothread");
-	}
-}
-
 static void plan_monitor(struct plan *p)
 {
 	autofree char *path = xasprintf("%s/qmp", p->run_dir);
@@ -113,17 +90,65 @@ static int plan_devices(struct plan *p, struct error *err)
 	return 0;
 }
 
+/* A property of <qemu:frontend> in the words of libvirt: string, signed, unsigned, bool, remove. */
+static void override_one(json_t *props, const struct node *property)
+{
+	const char *name = node_get_or(property, "@name", ""), *type = node_get_or(property, "@type", "string");
+	const char *value = node_get_or(property, "@value", "");
+
+	if (str_eq(type, "remove"))
+		json_object_del(props, name);
+	else if (str_eq(type, "signed") || str_eq(type, "unsigned"))
+		props_int(props, name, strtoll(value, NULL, 0));
+	else if (str_eq(type, "bool"))
+		props_bool(props, name, str_eq(value, "true"));
+	else
+		props_str(props, name, value);
+}
+
+/* <qemu:override> of DEV on its frontend, one of the items from FIRST on. */
+static void override(struct plan *p, const struct node *dev, size_t first)
+{
+	for (const struct node *o = node_first(p->domain, "qemu:override/qemu:device"); o; o = node_next(o, "qemu:device")) {
+		if (!node_is(o, "@alias", qemu_alias(dev)))
+			continue;
+		for (size_t i = first; i < p->items.n; i++) {
+			const struct plan_item *it = p->items.at[i];
+			if (it->kind != ITEM_DEVICE || !str_eq(json_string_value(json_object_get(it->props, "id")), qemu_alias(dev)))
+				continue;
+			for (const struct node *f = node_first(o, "qemu:frontend/qemu:property"); f; f = node_next(f, "qemu:property"))
+				override_one(it->props, f);
+		}
+	}
+}
+
 int qemu_plan_device(struct plan *p, const struct node *dev, struct error *err)
 {
 	const struct qemu_kind *kind = qemu_kind_of_element(node_name(dev));
+	size_t first = p->items.n;
+	int r;
 
 	if (!kind)
 		return error_set(err, ENOTSUP, "line %ld: the qemu driver has no <%s>", node_line(dev), node_name(dev));
-	return kind->plan ? kind->plan(p, dev, err) : 0;
+	r = kind->plan ? kind->plan(p, dev, err) : 0;
+	if (r == 0)
+		override(p, dev, first);
+	return r;
 }
 
 static void plan_further_words(struct plan *p)
 {
+	static const struct {
+		const char *behavior, *words;
+	} deprecation[] = {
+		{"omit", "deprecated-output=hide"},
+		{"reject", "deprecated-output=hide,deprecated-input=reject"},
+		{"crash", "deprecated-output=hide,deprecated-input=crash"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(deprecation); i++)
+		if (node_is(p->domain, "qemu:deprecation/@behavior", deprecation[i].behavior))
+			plan_option(p, "-compat", "%s", deprecation[i].words);
 	for (const struct node *a = node_first(p->domain, "qemu:commandline/qemu:arg"); a; a = node_next(a, "qemu:arg"))
 		plan_option(p, node_get_or(a, "@value", ""), NULL);
 }
@@ -131,10 +156,11 @@ static void plan_further_words(struct plan *p)
 int qemu_plan_domain(struct plan *p, struct error *err)
 {
 	const struct node *root = p->domain;
-	int r;
+	int r = qemu_check_host_nodes(root, err);
 
 	plan_identity(p);
-	r = qemu_plan_firmware(p, err);
+	if (r == 0)
+		r = qemu_plan_firmware(p, err);
 	if (r == 0)
 		r = qemu_plan_machine(p, err);
 	if (r == 0)
@@ -144,7 +170,7 @@ int qemu_plan_domain(struct plan *p, struct error *err)
 	if (r < 0)
 		return r;
 	qemu_plan_smp(p);
-	plan_iothreads(p);
+	qemu_plan_iothreads(p);
 	qemu_plan_numa(p);
 	if (node_has(root, "uuid")) /* absent only in a definition that is merely checked */
 		plan_option(p, "-uuid", "%s", node_get_or(root, "hwuuid", node_get(root, "uuid")));

@@ -16,13 +16,14 @@ owned() {	# every QEMU of ours is one that the mount shows as running
 		[ "$p" = "$(cat "$d/pid")" ] || { echo "process $p is not that of the domain ($(cat "$d/pid"))"; return 1; }
 	done
 }
+died() { grep -q '^State:.Z' "/proc/$(domfs_pid)/status" 2>/dev/null || ! kill -0 "$(domfs_pid)" 2>/dev/null; }
 crash_at() {	# STEP COMMAND...: kill domfs there, then look
 	step=$1
 	shift
 	umount_domfs
 	DOMFS_CRASH=$step mount_domfs
 	timeout 60 "$@" > /dev/null 2>&1 || :
-	if kill -0 "$(domfs_pid)" 2>/dev/null; then
+	if wait_for 2 died; then :; else
 		fail "$step is passed" "domfs still runs after: $*"
 		return
 	fi
