@@ -66,12 +66,26 @@ static int plan_pci(struct plan *p, struct error *err)
 	return 0;
 }
 
-/* Kinds in an order in which nobody names what comes later. */
-static const char *const order[] = {
-	"iommu", "controller", "memory", "shmem", "audio", "hub", "filesystem", "disk", "interface", "smartcard", "serial", "parallel", "channel",
-	"console", "tpm", "input", "graphics", "video", "sound", "watchdog", "redirdev", "hostdev", "memballoon", "rng", "nvram", "panic",
-	"vsock", "crypto", "pstore",
+/* Elements in an order in which nobody names what comes later: a smartcard reader may hang below a hub. */
+static const struct {
+	const char *element, *type; /* TYPE: these controllers only */
+} order[] = {
+	{"iommu", NULL}, {"controller", NULL}, {"memory", NULL}, {"shmem", NULL}, {"audio", NULL}, {"hub", NULL}, {"controller", "ccid"},
+	{"filesystem", NULL}, {"disk", NULL}, {"interface", NULL}, {"smartcard", NULL}, {"serial", NULL}, {"parallel", NULL},
+	{"channel", NULL}, {"console", NULL}, {"tpm", NULL}, {"input", NULL}, {"graphics", NULL}, {"video", NULL}, {"sound", NULL},
+	{"watchdog", NULL}, {"redirdev", NULL}, {"hostdev", NULL}, {"memballoon", NULL}, {"rng", NULL}, {"nvram", NULL}, {"panic", NULL},
+	{"vsock", NULL}, {"crypto", NULL}, {"pstore", NULL},
 };
+
+/* Controllers have three turns: PCI buses by number, most others, smartcard readers. */
+static bool is_turn(const struct node *n, const char *type)
+{
+	bool own = node_is(n, "@type", "pci") || node_is(n, "@type", "ccid");
+
+	if (!str_eq(node_name(n), "controller"))
+		return true;
+	return type ? node_is(n, "@type", type) : !own;
+}
 
 static int plan_devices(struct plan *p, struct error *err)
 {
@@ -79,10 +93,10 @@ static int plan_devices(struct plan *p, struct error *err)
 	int r = 0;
 
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
-		if (i == 1)
+		if (str_eq(order[i].element, "controller") && !order[i].type)
 			r = plan_pci(p, err);
-		for (const struct node *n = node_child(devices, order[i]); r == 0 && n; n = node_next(n, order[i]))
-			if (!(i == 1 && node_is(n, "@type", "pci")))
+		for (const struct node *n = node_child(devices, order[i].element); r == 0 && n; n = node_next(n, order[i].element))
+			if (is_turn(n, order[i].type))
 				r = qemu_plan_device(p, n, err);
 		if (r < 0)
 			return r;

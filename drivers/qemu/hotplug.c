@@ -3,6 +3,7 @@
  * Plugging and unplugging: a device's plan sent over QMP, item by item, and the same plan in reverse when the guest has let go
  * of the device (DEVICE_DELETED) or when a step fails.
  */
+#include "disk.h"
 #include "files.h"
 #include "launch.h"
 #include "live.h"
@@ -132,8 +133,16 @@ int qemu_attach(struct domain *d, struct node *dev, struct error *err)
 		return err && err->code ? -err->code : -EINVAL;
 	vm->next_file = p->next_file;
 	r = qemu_plan_apply(d, p, err);
-	if (r == 0)
-		files_keep_next(vm);
+	if (r < 0)
+		return r;
+	files_keep_next(vm);
+	/* limits are set on a device that is there (disk_live.c): a disk that cannot have its own is taken out again */
+	r = str_eq(node_name(dev), "disk") ? qemu_disk_throttle(d, dev, err) : 0;
+	if (r < 0) {
+		task_shield(1);
+		qemu_detach(d, dev, NULL);
+		task_shield(-1);
+	}
 	return r;
 }
 

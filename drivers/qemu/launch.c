@@ -10,6 +10,7 @@
 #include "backing.h"
 #include "files.h"
 #include "devices.h"
+#include "disk.h"
 #include "domain.h"
 #include "graphics.h"
 #include "live.h"
@@ -262,6 +263,8 @@ int launch_after_start(struct vm *vm, struct error *err)
 
 	if (r == 0)
 		r = set_balloon(vm, err);
+	if (r == 0)
+		r = qemu_disks_after_start(vm->d, err);
 	if (r == 0)
 		r = qemu_devices_after_start(vm->d, err);
 	return r < 0 ? r : qemu_pin(vm, err);
