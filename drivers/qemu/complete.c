@@ -81,6 +81,29 @@ const char *qemu_alias(const struct node *dev)
 
 /* ---- all of it ---- */
 
+/* What holds when nothing is said. */
+static void complete_rest(struct node *root)
+{
+	static const struct {
+		const char *path, *value;
+	} defaults[] = {
+		{"clock/@offset", "utc"},    {"on_poweroff", "destroy"},	{"on_reboot", "restart"},
+		{"on_crash", "destroy"},
+	};
+
+	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
+		if (!node_has(root, defaults[i].path))
+			node_set(root, defaults[i].path, defaults[i].value);
+	if (!node_has(root, "vcpu/@placement"))
+		node_set(root, "vcpu/@placement",
+			 node_is(root, "numatune/memory/@placement", "auto") && !node_has(root, "vcpu/@cpuset") ? "auto" : "static");
+	if (node_is(root, "genid", "")) { /* <genid/>: one that we make */
+		char uuid[UUID_TEXT];
+		uuid_random(uuid);
+		node_set(root, "genid", uuid);
+	}
+}
+
 static int machine_level(struct complete *c, struct error *err)
 {
 	static int (*const steps[])(struct complete *c, struct error *err) = {
@@ -93,13 +116,7 @@ static int machine_level(struct complete *c, struct error *err)
 		node_set(c->domain, "vcpu", "1");
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(steps); i++)
 		r = steps[i](c, err);
-	if (r == 0 && !node_has(c->domain, "clock"))
-		node_set(c->domain, "clock/@offset", "utc");
-	if (r == 0 && node_is(c->domain, "genid", "")) { /* <genid/>: one that we make */
-		char uuid[UUID_TEXT];
-		uuid_random(uuid);
-		node_set(c->domain, "genid", uuid);
-	}
+	complete_rest(c->domain);
 	node_make(c->domain, "devices");
 	return r;
 }

@@ -80,7 +80,13 @@ static int check_model(const struct complete *c, struct error *err)
 	return 0;
 }
 
-/* What QEMU takes when nothing is said is written down, as it may change with QEMU. */
+static void set_default(struct node *n, const char *path, const char *value)
+{
+	if (!node_has(n, path))
+		node_set(n, path, value);
+}
+
+/* The model that QEMU takes when none is named is written down, as it may change with QEMU. */
 static void complete_model(struct complete *c)
 {
 	const struct qemu_machine *m = qemu_machine_find(c->caps, c->machine);
@@ -89,14 +95,34 @@ static void complete_model(struct complete *c)
 
 	if (m && m->default_cpu && !end)
 		end = strstr(m->default_cpu, "-i386-cpu");
-	if (!end || node_has(root, "cpu/model") || (node_has(root, "cpu/@mode") && !node_is(root, "cpu/@mode", "custom")))
+	if (!end || node_has(root, "cpu/model"))
 		return;
 	autofree char *name = xstrndup(m->default_cpu, end - m->default_cpu);
-	node_set(root, "cpu/@mode", "custom");
-	node_set(root, "cpu/@match", node_get_or(root, "cpu/@match", "exact"));
-	node_set(root, "cpu/@check", node_get_or(root, "cpu/@check", "none"));
+	set_default(root, "cpu/@mode", "custom");
+	set_default(root, "cpu/@match", "exact");
+	set_default(root, "cpu/@check", "none");
 	node_set(root, "cpu/model", name);
 	node_set(root, "cpu/model/@fallback", "forbid");
+}
+
+static void complete_cpu(struct complete *c)
+{
+	struct node *root = c->domain;
+	const char *mode = node_get_or(root, "cpu/@mode", "custom");
+
+	if (str_eq(mode, "custom") && node_has(root, "cpu/model")) {
+		set_default(root, "cpu/@mode", "custom");
+		set_default(root, "cpu/@match", "exact");
+		set_default(root, "cpu/@check", node_is(root, "@type", "kvm") ? "partial" : "none");
+		set_default(root, "cpu/model/@fallback", "allow");
+	} else if (str_eq(mode, "custom")) {
+		complete_model(c);
+	} else if (str_eq(mode, "host-model")) {
+		set_default(root, "cpu/@check", "partial");
+	} else {
+		set_default(root, "cpu/@check", "none");
+		set_default(root, "cpu/@migratable", "on");
+	}
 }
 
 int qemu_complete_cpu(struct complete *c, struct error *err)
@@ -113,7 +139,7 @@ int qemu_complete_cpu(struct complete *c, struct error *err)
 	if (r == 0)
 		r = check_address_bits(cpu, err);
 	if (r == 0)
-		complete_model(c);
+		complete_cpu(c);
 	return r;
 }
 

@@ -32,6 +32,7 @@ bool qemu_has_host_nodes(const struct node *root, int64_t cell);
 void qemu_add_host_nodes(const struct plan *p, json_t *backend, int64_t cell); /* "host-nodes" and "policy" by <numatune> */
 int qemu_check_host_nodes(const struct node *root, struct error *err);	       /* does this host have them? */
 /* iothreads.c */
+void qemu_complete_iothreads(struct node *root);
 int qemu_check_iothreads(const struct node *root, struct error *err);
 bool qemu_has_iothread(const struct node *root, uint64_t id);
 void qemu_plan_iothreads(struct plan *p);

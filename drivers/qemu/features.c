@@ -58,6 +58,21 @@ static int check_chipset(const struct complete *c, struct error *err)
 	return 0;
 }
 
+/* A feature that is merely there is on. */
+static void complete_states(struct node *root)
+{
+	static const char *const features[] = {"pvspinlock", "pmu", "vmport", "smm", "vmcoreinfo", "hap", "ps2", NULL};
+	struct node *all = node_first(root, "features");
+
+	for (int i = 0; features[i]; i++) {
+		struct node *n = node_child(all, features[i]);
+		if (n && !node_has(n, "@state"))
+			node_set(n, "@state", "on");
+	}
+	if (node_has(all, "hyperv") && !node_has(all, "hyperv/@mode"))
+		node_set(all, "hyperv/@mode", "custom");
+}
+
 /* <tseg>48</tseg> is MiB; a size without a unit would be taken for KiB. */
 static void complete_tseg(struct node *root)
 {
@@ -79,6 +94,7 @@ int qemu_complete_features(struct complete *c, struct error *err)
 {
 	int r = check_hyperv(c->domain, err);
 
+	complete_states(c->domain);
 	complete_tseg(c->domain);
 	if (r == 0)
 		r = check_kvm(c->domain, err);

@@ -34,6 +34,23 @@ bool qemu_has_iothread(const struct node *root, uint64_t id)
 	return false;
 }
 
+/* Where some ids are named, all are. */
+void qemu_complete_iothreads(struct node *root)
+{
+	uint64_t left = unlisted(root);
+
+	if (!node_has(root, "iothreadids/iothread"))
+		return;
+	for (uint64_t i = 1; left; i++) {
+		if (listed(root, i))
+			continue;
+		node_setf(node_add(node_first(root, "iothreadids"), "iothread"), "@id", "%llu", (unsigned long long)i);
+		left--;
+	}
+	if (node_u64(root, "iothreads", 0) < node_count(root, "iothreadids/iothread"))
+		node_setf(root, "iothreads", "%u", node_count(root, "iothreadids/iothread"));
+}
+
 int qemu_check_iothreads(const struct node *root, struct error *err)
 {
 	for (const struct node *t = node_first(root, "iothreadids/iothread"); t; t = node_next(t, "iothread")) {

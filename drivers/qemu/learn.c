@@ -3,6 +3,11 @@
  * What only the running QEMU knows and others will ask for: the pseudo-terminals it opened, the threads that run its vCPUs, and whether there
  * is a balloon.  Asked once after a start or when a guest is found again, and after a vCPU was plugged.
  */
+#include <dirent.h>
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
 #include "live.h"
 #include "vm.h"
 
@@ -40,45 +45,64 @@ static void learn_ptys(struct vm *vm, json_t *list)
 	}
 }
 
-static void learn_threads(struct vm *vm, json_t *list)
+static void set_thread(struct vm *vm, size_t index, pid_t thread)
 {
-	json_t *c;
-	size_t i;
-
-	for (i = 0; i < vm->nthreads; i++)
-		vm->threads[i] = 0;
-	json_array_foreach(list, i, c) {
-		size_t index = json_integer_value(json_object_get(c, "cpu-index"));
-		if (index > 65535)
-			continue;
-		if (index >= vm->nthreads) {
-			vm->threads = xrealloc(vm->threads, (index + 1) * sizeof(*vm->threads));
-			while (vm->nthreads <= index)
-				vm->threads[vm->nthreads++] = 0;
-		}
-		vm->threads[index] = json_integer_value(json_object_get(c, "thread-id"));
+	if (index >= vm->nthreads) {
+		vm->threads = xrealloc(vm->threads, (index + 1) * sizeof(*vm->threads));
+		while (vm->nthreads <= index)
+			vm->threads[vm->nthreads++] = 0;
 	}
+	vm->threads[index] = thread;
+}
+
+/* "CPU 3/KVM", "CPU 3/TCG": how QEMU calls the threads of its vCPUs with debug-threads=on. */
+void vm_learn_threads(struct vm *vm)
+{
+	autofree char *path = xasprintf("/proc/%d/task", vm->pid);
+	DIR *dir = opendir(path);
+	struct dirent *e;
+
+	for (size_t i = 0; i < vm->nthreads; i++)
+		vm->threads[i] = 0;
+	while (dir && (e = readdir(dir))) {
+		autofree char *comm = xasprintf("%s/%s/comm", path, e->d_name);
+		autoclose int fd = open(comm, O_RDONLY | O_CLOEXEC);
+		char text[32] = "";
+		unsigned index;
+		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && sscanf(text, "CPU %u/", &index) == 1 && index < 65536)
+			set_thread(vm, index, atoi(e->d_name));
+	}
+	if (dir)
+		closedir(dir);
+}
+
+static bool has_chardev(const struct node *root)
+{
+	return node_first(root, "devices/serial") || node_first(root, "devices/console") || node_first(root, "devices/channel") ||
+	       node_first(root, "devices/parallel");
+}
+
+struct call *vm_learn_begin(struct vm *vm)
+{
+	struct node *root = domain_live(vm->d);
+
+	vm->balloon = node_has(root, "devices/memballoon") && !node_is(root, "devices/memballoon/@model", "none");
+	return has_chardev(root) ? qmp_begin(vm->qmp, "query-chardev", NULL, -1) : NULL;
+}
+
+int vm_learn_finish(struct vm *vm, struct call *chardevs, int64_t timeout_ms, struct error *err)
+{
+	json_t *ret = NULL;
+	int r = chardevs ? qmp_finish(chardevs, timeout_ms, &ret, err) : 0;
+
+	if (r == 0)
+		learn_ptys(vm, ret);
+	json_decref(ret);
+	vm_learn_threads(vm);
+	return r;
 }
 
 int vm_learn(struct vm *vm, struct error *err)
 {
-	json_t *ret = NULL;
-	int r;
-
-	vm->balloon = node_has(domain_live(vm->d), "devices/memballoon") &&
-		      !node_is(domain_live(vm->d), "devices/memballoon/@model", "none");
-	if (node_has(domain_live(vm->d), "devices/serial") || node_has(domain_live(vm->d), "devices/console") ||
-	    node_has(domain_live(vm->d), "devices/channel") || node_has(domain_live(vm->d), "devices/parallel")) {
-		r = qmp_call(vm->d, "query-chardev", NULL, &ret, err);
-		if (r < 0)
-			return r;
-		learn_ptys(vm, ret);
-		json_decref(ret);
-		ret = NULL;
-	}
-	r = qmp_call(vm->d, "query-cpus-fast", NULL, &ret, err);
-	if (r == 0)
-		learn_threads(vm, ret);
-	json_decref(ret);
-	return r;
+	return vm_learn_finish(vm, vm_learn_begin(vm), config.hypervisor_timeout_ms, err);
 }

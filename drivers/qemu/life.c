@@ -133,15 +133,6 @@ void vm_monitor(struct vm *vm, int fd)
 	vm->qmp = qmp_new(fd, &hooks);
 }
 
-int vm_connect(struct vm *vm, struct error *err)
-{
-	int r = qmp_greeting(vm->qmp, MONITOR_WAIT_MS, err);
-
-	if (r < 0)
-		return r;
-	return qmp_command(vm->qmp, "qmp_capabilities", NULL, -1, MONITOR_WAIT_MS, NULL, err);
-}
-
 /* The start failed because QEMU ended: its own last words are the reason. */
 static int explain(struct vm *vm, int r, struct error *err)
 {
@@ -160,12 +151,15 @@ static int explain(struct vm *vm, int r, struct error *err)
 /* From the monitor's greeting to running vCPUs. */
 static int bring_up(struct vm *vm, const struct start_opts *o, struct error *err)
 {
-	int r = vm_connect(vm, err);
+	/* these wait in the socket for QEMU, which answers them with its greeting */
+	struct call *capabilities = qmp_begin(vm->qmp, "qmp_capabilities", NULL, -1), *chardevs = vm_learn_begin(vm);
+	int r = qmp_greeting(vm->qmp, MONITOR_WAIT_MS, err);
+	int r2 = qmp_finish(capabilities, r == 0 ? MONITOR_WAIT_MS : 0, NULL, r == 0 ? err : NULL);
+	int r3 = vm_learn_finish(vm, chardevs, r == 0 ? MONITOR_WAIT_MS : 0, r == 0 && r2 == 0 ? err : NULL);
 
+	r = r < 0 ? r : r2 < 0 ? r2 : r3;
 	if (r == 0)
 		r = fault_point("start:qemu-monitor", err);
-	if (r == 0)
-		r = vm_learn(vm, err);
 	if (r == 0)
 		r = launch_after_start(vm, err);
 	if (r < 0 || (o && o->paused))

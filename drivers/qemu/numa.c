@@ -111,12 +111,29 @@ static int check_cell_cpus(const struct node *root, const struct node *cell, str
 	return 0;
 }
 
+/* Where host nodes are not named, somebody is to say them: placement='auto'. */
+static void complete_numatune(struct node *root)
+{
+	bool vcpus = node_is(root, "vcpu/@placement", "auto");
+
+	if (vcpus && !node_has(root, "numatune")) {
+		node_set(root, "numatune/memory/@mode", "strict");
+		node_set(root, "numatune/memory/@placement", "auto");
+	}
+	if (!node_has(root, "numatune/memory") || node_has(root, "numatune/memory/@placement"))
+		return;
+	if (node_has(root, "numatune/memory/@nodeset"))
+		return;
+	node_set(root, "numatune/memory/@placement", "auto");
+}
+
 int qemu_check_numa(struct complete *c, struct error *err)
 {
-	const struct node *root = c->domain;
+	struct node *root = c->domain;
 	uint64_t cells = node_count(root, "cpu/numa/cell");
 	const struct node *m = node_first(root, "numatune/memory");
 
+	complete_numatune(root);
 	for (const struct node *n = node_first(root, "cpu/numa/cell"); n; n = node_next(n, "cell")) {
 		int r = check_cell_cpus(root, n, err);
 		if (r < 0)
@@ -127,8 +144,6 @@ int qemu_check_numa(struct complete *c, struct error *err)
 	}
 	if (m && node_has(m, "@nodeset") && node_is(m, "@placement", "auto"))
 		return error_set(err, EINVAL, "line %ld: <numatune><memory>: nodeset and placement='auto' exclude each other", node_line(m));
-	if (m && !node_has(m, "@nodeset") && !node_is(m, "@placement", "auto") && !node_is(root, "vcpu/@placement", "auto"))
-		return error_set(err, EINVAL, "line %ld: <numatune><memory> needs nodeset='...': the host nodes to take memory from", node_line(m));
 	if (m && !node_has(m, "@nodeset") && node_is(m, "@placement", "static"))
 		return error_set(err, EINVAL, "line %ld: <numatune><memory placement='static'> needs nodeset='...'", node_line(m));
 	for (const struct node *n = node_first(root, "numatune/memnode"); n; n = node_next(n, "memnode")) {

@@ -15,6 +15,8 @@
 #define LINE_MAX_BYTES (16u << 20)
 
 struct call {
+	struct qmp *q;
+	const char *command;
 	uint64_t id;
 	struct waitq done;
 	json_t *reply; /* the whole reply object, owned */
@@ -324,34 +326,52 @@ static int refused(json_t *msg, const char *command, struct error *err)
 	return error_set(err, EREMOTEIO, "QEMU refused %s: %s", command, desc ? desc : "no reason given");
 }
 
+struct call *qmp_begin(struct qmp *q, const char *command, json_t *args, int pass_fd)
+{
+	struct call *c = xcalloc(1, sizeof(*c));
+
+	TAILQ_INIT(&c->done);
+	c->command = command;
+	if (!q || q->closed) {
+		json_decref(args);
+		c->dead = true;
+		return c;
+	}
+	c->q = q;
+	c->id = q->next_id++;
+	TAILQ_INSERT_TAIL(&q->calls, c, link);
+	enqueue(q, command, args, pass_fd, c->id);
+	return c;
+}
+
+int qmp_finish(struct call *c, int64_t timeout_ms, json_t **ret, struct error *err)
+{
+	int r = 0;
+
+	may_wait();
+	if (!c->dead && !c->reply)
+		r = task_wait(&c->done, timeout_ms);
+	if (!c->reply && !c->dead) { /* not dead: the connection is alive */
+		TAILQ_REMOVE(&c->q->calls, c, link);
+		if (r == -ETIMEDOUT)
+			error_set(err, ETIMEDOUT, "QEMU did not answer %s within %lld ms: it is stopped, stuck or very busy", c->command,
+				  (long long)timeout_ms);
+		else
+			error_set(err, -r, "%s was interrupted", c->command);
+	} else if (!c->reply) {
+		r = error_set(err, ENOTCONN, "QEMU ended before it answered %s", c->command);
+	} else {
+		r = refused(c->reply, c->command, err);
+		if (r == 0 && ret)
+			*ret = json_incref(json_object_get(c->reply, "return"));
+	}
+	json_decref(c->reply);
+	free(c);
+	return r;
+}
+
 int qmp_command(struct qmp *q, const char *command, json_t *args, int pass_fd, int64_t timeout_ms,
 		json_t **ret, struct error *err)
 {
-	struct call c = {.done = TAILQ_HEAD_INITIALIZER(c.done)};
-	int r;
-
-	may_wait();
-	if (!q || q->closed) {
-		json_decref(args);
-		return error_set(err, ENOTCONN, "%s: QEMU's monitor is closed", command);
-	}
-	c.id = q->next_id++;
-	TAILQ_INSERT_TAIL(&q->calls, &c, link);
-	enqueue(q, command, args, pass_fd, c.id);
-	r = c.dead ? 0 : task_wait(&c.done, timeout_ms);
-	if (!c.reply && !c.dead && r < 0) { /* not dead: Q is alive */
-		TAILQ_REMOVE(&q->calls, &c, link);
-		if (r == -ETIMEDOUT)
-			return error_set(err, ETIMEDOUT,
-					 "QEMU did not answer %s within %lld ms: it is stopped, stuck or very busy",
-					 command, (long long)timeout_ms);
-		return error_set(err, -r, "%s was interrupted", command);
-	}
-	if (!c.reply)
-		return error_set(err, ENOTCONN, "QEMU ended before it answered %s", command);
-	r = refused(c.reply, command, err);
-	if (r == 0 && ret)
-		*ret = json_incref(json_object_get(c.reply, "return"));
-	json_decref(c.reply);
-	return r;
+	return qmp_finish(qmp_begin(q, command, args, pass_fd), timeout_ms, ret, err);
 }

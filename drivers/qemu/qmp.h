@@ -34,6 +34,12 @@ must_check int qmp_greeting(struct qmp *q, int64_t timeout_ms, struct error *err
 must_check int qmp_command(struct qmp *q, const char *command, json_t *args, int pass_fd, int64_t timeout_ms, json_t **ret,
 			   struct error *err);
 
+/* The same in two steps, so that several commands travel at once and their replies come back together: COMMAND (static text) is sent, and each
+ * call must be finished once, by a task, which frees it. */
+struct call;
+struct call *qmp_begin(struct qmp *q, const char *command, json_t *args, int pass_fd);
+must_check int qmp_finish(struct call *c, int64_t timeout_ms, json_t **ret, struct error *err);
+
 /* Sends COMMAND without waiting; its reply is dropped.  From loop or task. */
 void qmp_send(struct qmp *q, const char *command, json_t *args);
 

@@ -134,9 +134,9 @@ static int set_cpus(struct domain *d, struct node *root unused, struct str text,
 		r = step_cpus(vm, n.value, err);
 	if (r < 0)
 		return r;
-	r = vm_learn(vm, err);
+	vm_learn_threads(vm);
 	domain_news(d, &n);
-	return r;
+	return 0;
 }
 
 /* ---- memory ---- */

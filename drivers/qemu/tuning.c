@@ -177,5 +177,7 @@ int qemu_check_tuning(struct complete *c, struct error *err)
 
 	for (size_t i = 0; r == 0 && i < ARRAY_SIZE(checks); i++)
 		r = checks[i](c->domain, err);
+	if (r == 0)
+		qemu_complete_iothreads(c->domain);
 	return r;
 }

@@ -45,8 +45,6 @@ void vm_unref_p(struct vm **vm);
 
 /* Watches PID and takes over; the exit is told by news (life.c). */
 int vm_watch(struct vm *vm, pid_t pid, struct error *err);
-/* Connects to the monitor socket and waits for the greeting and qmp_capabilities.  -ENOTCONN when the process is gone. */
-int vm_connect(struct vm *vm, struct error *err);
 /* Kills the process and waits until it is reaped (bounded; not cancelled by a cancelled task). */
 int vm_kill(struct vm *vm, struct error *err);
 char *vm_monitor_path(const struct domain *d); /* caller frees */
@@ -77,5 +75,8 @@ int qemu_pin(struct vm *vm, struct error *err);
 
 /* learn.c: pty paths, the vCPUs' threads and the balloon after start and adopt */
 int vm_learn(struct vm *vm, struct error *err);
+struct call *vm_learn_begin(struct vm *vm); /* the same in two steps; NULL: there is nothing to ask */
+int vm_learn_finish(struct vm *vm, struct call *chardevs, int64_t timeout_ms, struct error *err);
+void vm_learn_threads(struct vm *vm); /* from /proc: does not wait */
 
 #endif

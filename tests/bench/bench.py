@@ -170,8 +170,8 @@ def bench_cat(a, m, top):
         open(top + '/lv.xml', 'w').write(guest_xml(a.guest, 'blv'))
         virsh('define', top + '/lv.xml')
     for _ in range(a.count * 5):
-        ours.append(timed(subprocess.run, ['/bin/cat', path], -1, None, subprocess.DEVNULL))
-        ref.append(timed(subprocess.run, ['/bin/cat', top + '/file'], -1, None, subprocess.DEVNULL))
+        ours.append(timed(subprocess.run, ['/bin/cat', path], -1, None, None, subprocess.DEVNULL))
+        ref.append(timed(subprocess.run, ['/bin/cat', top + '/file'], -1, None, None, subprocess.DEVNULL))
         if a.libvirt:
             lv.append(timed(virsh, 'domstate', 'blv'))
     if a.libvirt:
