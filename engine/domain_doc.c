@@ -159,6 +159,37 @@ static void differs(void *arg, const char *path, const char *a, const char *b)
 	buf_printf(arg, "%s: %s -> %s\n", path, a ? a : "", b ? b : "");
 }
 
+/* What a driver writes into the running document: pseudo-terminals, ports, backing chains.  It is no difference that anybody made. */
+static const struct {
+	const char *element, *path;
+} live_values[] = {
+	{ "serial", "source/@path" },	{ "console", "source/@path" }, { "console", "@tty" },	    { "parallel", "source/@path" },
+	{ "channel", "source/@path" },	{ "disk", "backingStore" },    { "graphics", "@port" },	    { "graphics", "@tlsPort" },
+	{ "graphics", "@websocket" }, { "graphics", "@socket" },     { "graphics", "listen/@socket" },
+};
+
+/* The device of NEXT that N is: by its alias, which both have. */
+static const struct node *same_device(const struct node *next, const struct node *n)
+{
+	const struct node *c = node_child(node_first(next, "devices"), node_name(n));
+
+	for (; c; c = node_next(c, node_name(n)))
+		if (str_eq(node_get(c, "alias/@name"), node_get(n, "alias/@name")))
+			return c;
+	return NULL;
+}
+
+static void strip_live(struct node *now, const struct node *next)
+{
+	for (struct node *n = node_child(node_first(now, "devices"), NULL); n; n = node_next(n, NULL)) {
+		const struct node *other = same_device(next, n);
+		for (size_t i = 0; other && i < ARRAY_SIZE(live_values); i++)
+			if (str_eq(live_values[i].element, node_name(n)) &&
+			    (!node_first(other, live_values[i].path) || node_is(other, live_values[i].path, "-1")))
+				node_set(n, live_values[i].path, node_get(other, live_values[i].path));
+	}
+}
+
 void domain_pending(struct domain *d, struct buf *out)
 {
 	autodoc struct doc *now = NULL, *next = NULL;
@@ -169,6 +200,7 @@ void domain_pending(struct domain *d, struct buf *out)
 	next = doc_copy(domain_doc(d, VIEW_CONFIG));
 	strip_outputs(doc_root(now));
 	strip_outputs(doc_root(next));
+	strip_live(doc_root(now), doc_root(next));
 	schema_mask(&domain_schema, doc_root(now));
 	schema_mask(&domain_schema, doc_root(next));
 	schema_diff(&domain_schema, doc_root(now), doc_root(next), differs, out);

@@ -96,6 +96,16 @@ static int may_go(struct domain *d, struct error *err)
 	return 0;
 }
 
+/* What was refused stays: the file may be gone already when it fails (the directory could not be synced). */
+static int drop_file(struct domain *d, struct error *err)
+{
+	int r = store_remove("domains", d->obj.name, true, err);
+
+	if (r < 0)
+		domain_save_soon(d);
+	return r;
+}
+
 static int drop(struct domain *d, struct error *err)
 {
 	int r = may_go(d, err);
@@ -105,7 +115,7 @@ static int drop(struct domain *d, struct error *err)
 	if (r == 0)
 		r = fault_point("drop:begin", err);
 	if (r == 0 && d->persistent)
-		r = store_remove("domains", d->obj.name, true, err);
+		r = drop_file(d, err);
 	if (r < 0)
 		return r;
 	(void)!fault_point("drop:stored", NULL);

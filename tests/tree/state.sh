@@ -8,7 +8,6 @@ d=$M/domains/a
 mkdir "$d"
 test_xml a > "$TMP/a.xml"
 ok 'a definition is taken' cp "$TMP/a.xml" "$d/xml"
-write() { printf '%s\n' "$2" > "$1"; }
 say() { sh -c 'printf "%s\n" "$1" > "$2"' sh "$1" "$d/state"; }
 now() { echo "$(cat "$d/state") $(cat "$d/reason")"; }
 
