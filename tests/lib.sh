@@ -403,7 +403,9 @@ done_testing() {
 _reports() {	# of the sanitizers
 	for _f in "$TMP"/sanitizer/*; do
 		[ -s "$_f" ] || continue
-		fail 'no sanitizer report' "$(head -n 60 "$_f")"
+		# printed at the first swapcontext, which the fibers' annotations make right (engine/task.c)
+		_text=$(grep -v "ASan doesn't fully support makecontext/swapcontext" "$_f" | head -n 60) || continue
+		[ -z "$_text" ] || fail 'no sanitizer report' "$_text"
 	done
 }
 

@@ -15,7 +15,7 @@ is "$(timeout 10 cat "$d/wait/shutoff")" 'shutoff unknown' 'what is so already i
 is "$(timeout 10 cat "$d/wait/job")" none
 is "$(ls "$d/wait")" '' 'files that block are not listed'
 refused ENOENT cat "$d/wait/asleep"
-refused EACCES sh -c "echo x > $d/wait/running"
+refused EPERM sh -c "echo x > $d/wait/running"
 
 in_read() {	# PID: it sleeps in read(2)
 	[ "$(cut -d' ' -f1 "/proc/$1/syscall" 2>/dev/null)" = 0 ]
@@ -30,33 +30,33 @@ park() {
 in_parked_read() {
 	in_read "$1" && [ "$(readlink "/proc/$1/fd/3")" != '' ] && case $(readlink "/proc/$1/fd/3") in */wait/*) ;; *) return 1 ;; esac
 }
-ended() {	# what the reader said, and how it ended
+ended() {	# "OUTPUT STATUS" NAME: what the reader said, and how it ended
 	_rc=0
 	wait "$reader" || _rc=$?
-	echo "$(cat "$TMP/read.out") $_rc"
+	is "$(cat "$TMP/read.out") $_rc" "$1" "$2"
 }
 
 park "$d/wait/running"
 echo start > "$d/state"
-is "$(ended)" 'running booted 0' 'wait/running returns when it runs'
+ended 'running booted 0' 'wait/running returns when it runs'
 park "$d/wait/paused"
 echo suspend > "$d/state"
-is "$(ended)" 'paused user 0' 'wait/paused'
+ended 'paused user 0' 'wait/paused'
 park "$d/wait/shutoff"
 echo resume > "$d/state"
 ok 'another state does not end it' in_read "$reader"
 echo shutdown > "$d/state"
-is "$(ended)" 'shutoff shutdown 0' 'wait/shutoff'
+ended 'shutoff shutdown 0' 'wait/shutoff'
 echo start > "$d/state"
 park "$d/wait/shutoff"
 script 'crash a'
-is "$(ended)" 'crashed crashed 0' 'a crash is an end, too'
+ended 'crashed crashed 0' 'a crash is an end, too'
 script 'delay start@a 300'
 echo start > "$d/state" &
 starter=$!
 wait_for 10 grep -q 'operation start' "$d/job" || fail 'a start goes on'
 park "$d/wait/job"
-is "$(ended)" 'none 0' 'wait/job returns when nothing is going on'
+ended 'none 0' 'wait/job returns when nothing is going on'
 wait "$starter" || fail 'the start succeeds'
 is "$(cat "$d/state")" running
 script
@@ -64,10 +64,10 @@ script
 # signals
 park "$d/wait/shutoff"
 kill -TERM "$reader"
-is "$(ended)" ' 143' 'SIGTERM ends a reader'
+ended ' 143' 'SIGTERM ends a reader'
 park "$d/wait/shutoff"
 kill -KILL "$reader"
-is "$(ended)" ' 137' 'SIGKILL ends a reader'
+ended ' 137' 'SIGKILL ends a reader'
 ok 'a signal with a handler interrupts it: EINTR' timeout 20 python3 - "$d" <<'PY'
 import os, signal, sys, threading, time
 class Stop(Exception): pass
@@ -108,13 +108,16 @@ PY
 echo start > "$d/state"
 park "$M/domains/b/wait/running"
 rmdir "$M/domains/b"
-isnt "$(ended)" ' 0' 'the reader of a domain that is removed fails'
+ended ' 1' 'the reader of a domain that is removed fails'
 like "$(cat "$TMP/read.err")" 'No such device' 'with ENODEV'
-park "$d/wait/shutoff"
+echo destroy > "$d/state"
+park "$d/wait/running"
 mv "$d" "$M/domains/c"
 d=$M/domains/c
+echo start > "$d/state"
+ended 'running booted 0' 'a rename does not end a reader'
+
 echo destroy > "$d/state"
-is "$(ended)" 'shutoff destroyed 0' 'a rename does not end a reader'
 
 # many
 cat > "$TMP/many.py" <<'PY'
@@ -165,25 +168,27 @@ assert list(kinds) == [b"running booted\n"] if sys.argv[3] == "start" else all(i
 PY
 mkfifo "$TMP/go"
 many() {	# start | umount: 2,000 readers, parked
-	# shellcheck disable=SC2094
+	: > "$TMP/many.out"
 	timeout 100 python3 "$TMP/many.py" "$d" "$(domfs_pid)" "$1" < "$TMP/go" > "$TMP/many.out" 2>&1 &
 	crowd=$!
 	exec 9> "$TMP/go"
 	wait_for 60 grep -q . "$TMP/many.out"
 	is "$(head -n 1 "$TMP/many.out")" parked "2,000 readers are parked ($1)"
 }
+crowd_ends() {	# NAME
+	echo >&9
+	exec 9>&-
+	_rc=0
+	wait "$crowd" || _rc=$?
+	is "$_rc" 0 "$1"
+	note "$(cat "$TMP/many.out")"
+}
 many start
-echo >&9
-exec 9>&-
-ok 'all of them are told of the start; other requests were answered, and memory stayed small' wait "$crowd"
-note "$(cat "$TMP/many.out")"
+crowd_ends 'all of them are told of the start; other requests were answered, and memory stayed small'
 echo destroy > "$d/state"
 many umount
 ok 'umount ends them' "$DOMFS" umount "$M"
-echo >&9
-exec 9>&-
-ok 'each with an error' wait "$crowd"
-note "$(cat "$TMP/many.out")"
+crowd_ends 'each with an error'
 _gone		# the daemon's own end: status 0
 mount_domfs
 is "$(cat "$d/title")" parked 'the next mount has what was written meanwhile'

@@ -24,7 +24,7 @@
 struct gated {
 	pthread_mutex_t gate;
 	int result;
-	_Atomic bool ran;
+	_Atomic bool began, ran;
 };
 
 static unsigned freed;
@@ -34,6 +34,7 @@ static int through_gate(void *arg)
 {
 	struct gated *g = arg;
 
+	g->began = true;
 	pthread_mutex_lock(&g->gate);
 	g->ran = true;
 	pthread_mutex_unlock(&g->gate);
@@ -104,7 +105,8 @@ static void abandoned_body(void *arg unused)
 
 	freed = 0;
 	pthread_mutex_lock(&stuck->gate);
-	assert_int_equal(offload(w, through_gate, stuck, gated_free, 20), -ETIMEDOUT);
+	assert_int_equal(offload(w, through_gate, stuck, gated_free, 200), -ETIMEDOUT);
+	assert_true(stuck->began);
 	assert_int_equal(freed, 0); /* it still runs */
 	assert_int_equal(offload(w, through_gate, queued, gated_free, 20), -ETIMEDOUT);
 	assert_false(queued->ran); /* readable until our next wait */
@@ -144,7 +146,8 @@ static void cancel_body(void *arg unused)
 	freed = 0;
 	pthread_mutex_lock(&a.arg->gate);
 	t = task_start(attempt_body, &a);
-	nap(20);
+	while (!a.arg->began)
+		nap(1);
 	task_cancel(t);
 	t = task_start(attempt_body, &b);
 	task_cancel(t);	       /* before it began */

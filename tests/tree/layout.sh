@@ -1,0 +1,70 @@
+#!/bin/sh
+# docs/layout.md names every file of a live mount, what it names exists, and `domfs tree` says the same.
+# timeout: 60
+. "$(dirname "$0")/../lib.sh"
+require root 'the mount option allow_other and a nic of a running guest'
+
+mount_domfs -o list_all
+truncate -s 1M "$TMP/a.img"
+d=$M/domains/web
+mkdir "$d" "$M/domains/off"
+xml() {
+	test_xml "$1" "<disk type='file' device='disk'><source file='$TMP/a.img'/><target dev='vda' bus='virtio'/></disk>
+		<interface type='user'><mac address='52:54:00:00:00:0$2'/></interface><rng model='virtio'><backend model='random'>/dev/random</backend></rng>"
+}
+xml web 1 > "$TMP/web.xml"
+xml off 2 > "$TMP/off.xml"
+cp "$TMP/web.xml" "$d/xml"
+cp "$TMP/off.xml" "$M/domains/off/xml"
+echo start > "$d/state"
+
+# Names of objects become the words that the documents use.
+generic() {
+	sed -E 's|^by-uuid/[^/]+$|by-uuid/UUID|; s|^by-id/[^/]+$|by-id/ID|; s|^domains/[^/]+/|domains/NAME/|
+		s|/vcpus/[0-9]+/|/vcpus/N/|; s|^host/drivers/[^/]+/|host/drivers/DRIVER/|
+		s|^(domains/NAME/(config/)?disks)/[^/]+/|\1/TARGET/|; s|^(domains/NAME/(config/)?nics)/[^/]+/|\1/NIC/|
+		s|^(domains/NAME/(config/)?devices)/[^/]+/|\1/ALIAS/|' | sort -u
+}
+seen() {	# DIRECTORY...: with a / behind directories
+	(cd "$M" && find "$@" -mindepth 1 \( -type d -printf '%p/\n' -o -printf '%p\n' \)) | sed 's|^\./||'
+}
+seen . | generic > "$TMP/live"
+seen domains/off | generic > "$TMP/live.off"
+seen domains/web | generic > "$TMP/live.on"
+sed -n 's/^| `\([^`]*\)` | .*/\1/p' "$top/docs/layout.md" | grep -vE '=|^(allow_other|list_all|ro)$' | sort > "$TMP/docs.all"
+sort -u "$TMP/docs.all" > "$TMP/docs"
+"$DOMFS" tree | sed 's/ .*//' | sort -u > "$TMP/tree"
+
+ok 'the mount has a tree worth comparing' test "$(wc -l < "$TMP/live")" -gt 100
+is "$(uniq -d "$TMP/docs.all")" '' 'docs/layout.md names each file once'
+is "$(comm -23 "$TMP/live" "$TMP/docs")" '' 'docs/layout.md names every file of a live mount'
+is "$(comm -13 "$TMP/live" "$TMP/docs")" '' 'what docs/layout.md names is in a live mount'
+is "$(diff "$TMP/tree" "$TMP/docs")" '' 'domfs tree prints what docs/layout.md names'
+is "$(diff "$TMP/live.off" "$TMP/live.on" | sed -n 's/^[<>]/&/p')" '> domains/NAME/screenshot.png' \
+	'a domain that is off shows what one that runs does, but no screen'
+
+# What each file is, and the order, are the same in both.
+"$DOMFS" tree | sed -E 's/^([^ ]+) +/\1 /' > "$TMP/tree.words"
+sed -nE 's/^\| `([^`]*)` \| (.*) \| .* \|$/\1 \2/p; s/^\| `([^`]*)` \| (.*) \|  *\|$/\1 \2/p' "$top/docs/layout.md" |
+	grep -vE '^[a-z_]+=' > "$TMP/docs.words"
+while IFS= read -r line; do
+	grep -qxF -e "$line" "$TMP/docs.words" || echo "$line"
+done < "$TMP/tree.words" > "$TMP/other.words"
+is "$(cat "$TMP/other.words")" '' 'domfs tree explains each file as docs/layout.md does'
+
+# Everything that is shown answers, except those that wait for something to happen.
+bad=$(cd "$M" && find . -type f ! -path '*/wait/*' ! -name console ! -path './domains/*/screenshot.png' ! -path './domains/*/stats*' \
+	-exec sh -c 'for f; do timeout 10 cat "$f" 2>&1 >/dev/null || echo "$f"; done' sh {} +)
+is "$bad" '' 'every listed file can be read'
+
+# Without list_all only those that block are missing.
+remount_domfs -o allow_other
+seen . | generic > "$TMP/plain"
+is "$(comm -13 "$TMP/plain" "$TMP/live" | tr '\n' ' ')" \
+	'domains/NAME/console domains/NAME/wait/job domains/NAME/wait/paused domains/NAME/wait/running domains/NAME/wait/shutoff ' \
+	'without list_all exactly those that block are not listed'
+is "$(comm -23 "$TMP/plain" "$TMP/live")" '' 'and nothing else is'
+is "$(grep -oE '^\| `[^`]*` \| .*\(not listed\)' "$top/docs/layout.md" | sed 's/^| `//; s/`.*//' | sort | tr '\n' ' ')" \
+	"$(comm -13 "$TMP/plain" "$TMP/live" | tr '\n' ' ')" 'docs/layout.md says which'
+ok 'they answer to their names' ls -d "$M/domains/web/console" "$M/domains/web/wait/job"
+done_testing
