@@ -146,11 +146,22 @@ static void finish_rename(const char *name, const struct record *r)
 	domain_remove(old);
 }
 
-/* Two with one uuid: the second half of a rename, or a file that somebody copied. */
-static bool is_double(const char *name, const char *uuid)
+/* Does the document FULL call itself NAME? */
+static bool names_itself(const char *name, struct str full)
+{
+	autodoc struct doc *doc = doc_parse(full, "domain", NULL);
+
+	return doc && str_eq(node_get(doc_root(doc), "name"), name);
+}
+
+/* Two with one uuid: the second half of a rename, or a file that somebody copied.  Of those, the one that was not copied is loaded, in
+ * whatever order they are found. */
+static bool is_double(const char *name, const char *uuid, struct str full)
 {
 	struct domain *other = domain_find_uuid(uuid);
+	autofree char *loser = NULL;
 	autoerror struct error err = { 0 };
+	bool second;
 
 	if (!other)
 		return false;
@@ -158,14 +169,18 @@ static bool is_double(const char *name, const char *uuid)
 		(void)!store_remove(KIND, name, false, NULL);
 		return true;
 	}
+	second = !names_itself(name, full) || names_itself(other->obj.name, other->full);
+	loser = xstrdup(second ? name : other->obj.name);
 	error_set(
 		&err, EEXIST,
 		"the definition '%s' has the uuid of '%s' (%s): it is not loaded; give it another one in "
 		"'%s/domains/%s'",
-		name, other->obj.name, uuid, config.state_dir, name);
-	errors_add(NULL, name, &err);
+		loser, second ? other->obj.name : name, uuid, config.state_dir, loser);
+	errors_add(NULL, loser, &err);
 	log_line("%s", error_text(&err));
-	return true;
+	if (!second)
+		domain_remove(other);
+	return second;
 }
 
 static void load_one(void *arg unused, const char *name, struct record *r)
@@ -177,12 +192,16 @@ static void load_one(void *arg unused, const char *name, struct record *r)
 	struct domain *d;
 
 	finish_rename(name, r);
-	if (!uuid || uuid_parse(str_of(uuid), plain, NULL) < 0 || !full.n || domain_find(name)) {
-		log_line("the definition '%s' lacks what every one has: ignored", name);
+	if (object_name_check(name, NULL) < 0 || !uuid || !full.n ||
+	    uuid_parse(str_of(uuid), plain, NULL) < 0) {
+		autoerror struct error why = { 0 };
+
+		error_set(&why, EBADMSG, "it is a file of domfs, but no definition");
+		store_set_aside(KIND, name, &why);
 		record_free(r);
 		return;
 	}
-	if (is_double(name, plain)) {
+	if (domain_find(name) || is_double(name, plain, full)) {
 		record_free(r);
 		return;
 	}

@@ -434,10 +434,10 @@ void store_close(void)
 	lock_fd = state_fd = -1;
 }
 
+/* One that cannot be read stays where it is. */
 static void set_aside(int dir, const char *kind, const char *name, struct error *why)
 {
-	int aside =
-		why->code == EBADMSG ? kind_dir("broken") : -1; /* one that cannot be read stays */
+	int aside = why->code == EBADMSG ? kind_dir("broken") : -1;
 	char to[300];
 	int r = -1;
 
@@ -448,11 +448,18 @@ static void set_aside(int dir, const char *kind, const char *name, struct error 
 			break;
 	}
 	base_close_p(&aside);
-	if (r == 0)
-		error_set(why, why->code, "'%s/%s/%s' cannot be used (%s): set aside as broken/%s",
-			  config.state_dir, kind, name, error_text(why), to);
+	error_set(why, why->code, "'%s/%s/%s' cannot be used (%s): %s%s", config.state_dir, kind,
+		  name, error_text(why), r == 0 ? "set aside as broken/" : "left there",
+		  r == 0 ? to : "");
 	errors_add(NULL, name, why);
 	log_line("%s", error_text(why));
+}
+
+void store_set_aside(const char *kind, const char *name, struct error *why)
+{
+	autoclose int dir = kind_dir(kind);
+
+	set_aside(dir, kind, name, why);
 }
 
 int store_load(const char *kind, void (*fn)(void *arg, const char *name, struct record *r),

@@ -21,6 +21,8 @@ int store_write(const char *kind, const char *name, const struct record *r, bool
 int store_remove(const char *kind, const char *name, bool durable, struct error *err); /* absent is success */
 /* Reads all of KIND (start only; does not wait for tasks): FN owns the record. */
 int store_load(const char *kind, void (*fn)(void *arg, const char *name, struct record *r), void *arg, struct error *err);
+/* For FN: what it was given is of no use, WHY (EBADMSG) says why not. */
+void store_set_aside(const char *kind, const char *name, struct error *why);
 /* Waits until all that was handed over is on the disk.  Task only. */
 void store_sync(void);
 

@@ -103,7 +103,6 @@ void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 		 int flags);
 void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
-int root_access_load(struct error *err);
 
 /* fuse_park.c: readers and writers that wait for something to happen. */
 void park_read(fuse_req_t req, struct handle *h, size_t size, uint64_t off);

@@ -4,55 +4,11 @@
 
 #include <unistd.h>
 
-#include "engine/store.h"
-
 #define ACL_XATTR     "system.posix_acl_access"
 #define PID_XATTR     "user.domfs.pid" /* of the process that serves this mount: for domfs umount */
 #define RELEASE_XATTR "user.domfs.release" /* setting it ends every wait: for domfs umount */
 
-static void each_right(void *arg, const char *line)
-{
-	autoerror struct error err = { 0 };
-
-	(void)arg;
-	if (access_parse_line(&root_object, str_of(line), &err) < 0)
-		log_line("rights of the tree: %s", error_text(&err));
-}
-
-static void load_root(void *arg, const char *name, struct record *r)
-{
-	(void)arg;
-	if (str_eq(name, "access"))
-		record_each(r, "right", each_right, NULL);
-	record_free(r);
-}
-
-int root_access_load(struct error *err)
-{
-	return store_load("root", load_root, NULL, err);
-}
-
-static int root_access_save(struct error *err)
-{
-	struct record *r = record_new();
-	autobuf struct buf text = { 0 };
-	int e;
-
-	access_print(&root_object, &text);
-	for (char *save, *line = strtok_r(text.n ? text.p : (char[]){ "" }, "\n", &save); line;
-	     line = strtok_r(NULL, "\n", &save))
-		record_add_line(r, "right", line);
-	e = store_write("root", "access", r, false, err);
-	record_free(r);
-	return e;
-}
-
-static int rights_changed(struct object *top, struct error *err)
-{
-	return top == &root_object ? root_access_save(err) : 0;
-}
-
-static int set_rights(const struct place *at, const struct stat *st, int set, struct error *err)
+static void set_rights(const struct place *at, const struct stat *st, int set)
 {
 	struct rights r = { st->st_uid, st->st_gid, st->st_mode & 07777 };
 	char key[PATH_KEY_MAX];
@@ -65,10 +21,8 @@ static int set_rights(const struct place *at, const struct stat *st, int set, st
 		mask |= ACCESS_GID;
 	if (set & FUSE_SET_ATTR_MODE)
 		mask |= ACCESS_MODE;
-	if (!mask)
-		return 0;
-	access_set(top, key, slot_mode(at->slot), mask, &r);
-	return rights_changed(top, err);
+	if (mask)
+		access_set(top, key, slot_mode(at->slot), mask, &r);
 }
 
 static void setattr_scratch(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set)
@@ -118,12 +72,11 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct
 	at.who = &who;
 	if (r == 0 && (set & FUSE_SET_ATTR_SIZE))
 		r = set_size(&at, st->st_size, fi, &err);
-	if (r == 0)
-		r = set_rights(&at, st, set, &err);
 	if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
 	}
+	set_rights(&at, st, set);
 	attr_of(&at, st, &timeout);
 	fuse_reply_attr(req, st, timeout);
 }
@@ -184,8 +137,7 @@ static int set_acl(uint64_t ino, const void *acl, size_t n, struct error *err)
 	if (at.slot->entry->kind == ENTRY_LINK)
 		return -EOPNOTSUPP;
 	top = place_key(&at, key);
-	r = access_set_acl(top, key, slot_mode(at.slot), acl, n, err);
-	return r < 0 ? r : rights_changed(top, err);
+	return access_set_acl(top, key, slot_mode(at.slot), acl, n, err);
 }
 
 void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,

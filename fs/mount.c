@@ -100,9 +100,6 @@ static int engine_open(struct error *err)
 
 	if (r < 0)
 		return r;
-	r = root_access_load(err);
-	if (r < 0)
-		return r;
 	object_changed(&root_object, ~0u);
 	driver_objects_open();
 	drivers_probe();

@@ -47,6 +47,10 @@ int qemu_check_os(struct complete *c, struct error *err);
 /* firmware.c */
 int qemu_complete_firmware(struct complete *c, struct error *err);
 int qemu_plan_firmware(struct plan *p, struct error *err); /* pflash nodes, -bios */
+/* nvram.c */
+char *qemu_default_nvram(const struct node *root); /* caller frees */
+bool qemu_nvram_is_ours(const struct node *root, const char *path);
+int qemu_prepare_nvram(struct domain *d, struct error *err); /* makes the file from its template.  Task */
 /* smbios.c */
 int qemu_plan_smbios(struct plan *p, struct error *err);
 int qemu_check_smbios(struct complete *c, struct error *err);

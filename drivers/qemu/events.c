@@ -77,8 +77,8 @@ static void on_shutdown(struct vm *vm, json_t *data)
 	if (vm->killed)
 		return;
 	if (str_eq(reason, "host-signal") || str_eq(reason, "host-qmp-quit")) {
-		free(vm->ended_why);
-		vm->ended_why = xstrdup("shutdown"); /* QEMU was told to end by somebody; it does */
+		if (!vm->ended_why) /* not our own SIGTERM: somebody else told QEMU to end; it does */
+			vm->ended_why = xstrdup("shutdown");
 		return;
 	}
 	if (vm->reboot_wanted) {

@@ -8,6 +8,7 @@
 #include <fnmatch.h>
 #include <stdio.h>
 
+#include "disk.h"
 #include "domain.h"
 
 static const char *const dirs[] = {"/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL};
@@ -128,12 +129,12 @@ static json_t *pick(const struct complete *c, const char *kind)
 static void set_default_nvram(struct complete *c)
 {
 	struct node *root = c->domain;
-	const char *id = node_get(root, "uuid");
+	autofree char *path = qemu_default_nvram(root);
 
 	if (node_has(root, "os/nvram/source") || (node_has(root, "os/nvram") && *node_get(root, "os/nvram")))
 		return;
 	/* by uuid and not by name: a renamed domain keeps its variables */
-	node_setf(root, "os/nvram", "%s/nvram/%s_VARS.fd", config.state_dir ? config.state_dir : "/var/lib/domfs", id ? id : "new");
+	node_set(root, "os/nvram", path);
 }
 
 static void take_descriptor(struct complete *c, json_t *desc)
@@ -213,29 +214,55 @@ int qemu_complete_firmware(struct complete *c, struct error *err)
 
 /* ---- plan ---- */
 
-static void plan_flash(struct plan *p, const char *name, const char *path, const char *format, bool readonly)
+/* STORAGE is the node below, all but its name. */
+static void plan_flash(struct plan *p, const char *name, json_t *storage, const char *format, bool readonly)
 {
-	autofree char *storage = xasprintf("%s-storage", name);
 	json_t *o = json_object();
 
-	props_str(o, "driver", "file");
-	props_str(o, "filename", plan_file(p, FILE_FDSET, path, readonly ? O_RDONLY : O_RDWR, "firmware"));
-	props_str(o, "node-name", storage);
+	props_strf(storage, "node-name", "%s-storage", name);
 	if (readonly)
-		props_bool(o, "read-only", true);
-	plan_item(p, ITEM_BLOCKDEV, o);
-	o = json_object();
+		props_bool(storage, "read-only", true);
+	plan_item(p, ITEM_BLOCKDEV, storage);
 	props_strf(o, "node-name", "%s-format", name);
 	props_bool(o, "read-only", readonly);
 	props_str(o, "driver", format);
-	props_str(o, "file", storage);
+	props_strf(o, "file", "%s-storage", name);
 	plan_item(p, ITEM_BLOCKDEV, o);
 }
 
-int qemu_plan_firmware(struct plan *p, struct error *err unused)
+static json_t *file_node(struct plan *p, const char *path, int flags, const char *what)
+{
+	json_t *o = json_object();
+
+	props_str(o, "driver", "file");
+	props_str(o, "filename", plan_file(p, FILE_FDSET, path, flags, "%s", what));
+	return o;
+}
+
+static int plan_variables(struct plan *p, const struct node *os, struct error *err)
+{
+	const struct node *source = node_first(os, "nvram/source");
+	const char *path = node_get_or(source, "@file", node_get_or(os, "nvram", ""));
+	json_t *storage;
+
+	if (source && !node_has(source, "@file"))
+		storage = blockdev_of_source(p, source, node_get_or(os, "nvram/@type", "file"), O_RDWR, "UEFI variables", err);
+	else
+		storage = file_node(p, path, O_RDWR, "UEFI variables");
+	if (!storage)
+		return -ENOTSUP;
+	if (qemu_nvram_is_ours(p->domain, path))
+		((struct plan_file *)p->files.at[p->files.n - 1])->ours = true;
+	plan_flash(p, "pflash1", storage, node_get_or(os, "nvram/@format", "raw"), false);
+	return 0;
+}
+
+int qemu_plan_firmware(struct plan *p, struct error *err)
 {
 	const struct node *os = node_first(p->domain, "os");
 	const char *loader = node_get(os, "loader");
+	bool readonly = node_yes(os, "loader/@readonly");
+	int r = 0;
 
 	if (node_yes(os, "bios/@useserial"))
 		plan_option(p, "-device", "sga");
@@ -245,11 +272,11 @@ int qemu_plan_firmware(struct plan *p, struct error *err unused)
 		plan_option(p, "-bios", "%s", plan_file(p, FILE_BY_NAME, loader, O_RDONLY, "firmware"));
 		return 0;
 	}
-	plan_flash(p, "pflash0", loader, node_get_or(os, "loader/@format", "raw"), node_yes(os, "loader/@readonly"));
+	plan_flash(p, "pflash0", file_node(p, loader, readonly ? O_RDONLY : O_RDWR, "firmware"), node_get_or(os, "loader/@format", "raw"),
+		   readonly);
 	if (node_has(os, "nvram"))
-		plan_flash(p, "pflash1", node_get_or(os, "nvram/source/@file", node_get_or(os, "nvram", "")),
-			   node_get_or(os, "nvram/@format", "raw"), false);
+		r = plan_variables(p, os, err);
 	if (node_yes(os, "loader/@secure"))
 		plan_option(p, "-global", "driver=cfi.pflash01,property=secure,value=on");
-	return 0;
+	return r;
 }

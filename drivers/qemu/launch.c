@@ -39,6 +39,8 @@ static int prepare(struct domain *d, struct error *err)
 		r = qemu_start_refusal(domain_live(d), err);
 	if (r == 0)
 		r = qemu_tuning_refusal(domain_live(d), err);
+	if (r == 0)
+		r = qemu_prepare_nvram(d, err);
 	for (n = node_first(domain_live(d), "devices/disk"); r == 0 && n; n = node_next(n, "disk"))
 		r = qemu_fill_backing(d, n, err);
 	for (n = node_first(domain_live(d), "devices/graphics"); r == 0 && n; n = node_next(n, "graphics"))

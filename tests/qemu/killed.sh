@@ -4,7 +4,7 @@
 . "$(dirname "$0")/../lib.sh"
 require guest
 mount_domfs
-start_guest web
+start_guest web "<panic model='isa'/>"
 d=$M/domains/web
 pid=$(cat "$d/pid") uuid=$(cat "$d/uuid")
 timeout 20 cat "$d/wait/shutoff" > "$TMP/waited" &
@@ -25,6 +25,9 @@ is "$(find "$DOMFS_RUN_DIR/domains" "$DOMFS_RUN_DIR/guests" -name "*$uuid*")" ''
 ok 'it starts again' sh -c "echo start > $d/state"
 isnt "$(cat "$d/pid")" "$pid" 'in a new process'
 mark_console web
+ok 'it boots again' wait_console web '^guest: up' 60
 type_console web crash
-timeout 30 cat "$d/wait/shutoff" > /dev/null || echo destroy > "$d/state"
+ok "the guest's own panic ends it" timeout 30 cat "$d/wait/shutoff"
+like "$(cat "$d/state") $(cat "$d/reason")" 'crashed' 'as crashed'
+like "$(cat "$M/events")" 'domain web panicked' 'and the event says why'
 done_testing
