@@ -453,24 +453,25 @@ bad:
 			 all.p);
 }
 
-void access_forget(struct object *o, const char *prefix)
+void access_sweep(struct object *o, bool (*keep)(void *arg, const char *key), void *arg)
 {
 	struct access *a = ((struct object *)keeper(o))->access;
-	size_t n = strlen(prefix), kept = 0;
+	size_t n = a ? a->n : 0, kept = 0;
 
-	if (!a)
-		return;
-	for (size_t i = 0; i < a->n; i++) {
+	for (size_t i = 0; i < n; i++) {
 		struct key *k = &a->keys[i];
 
-		if (!strncmp(k->name, prefix, n) && (!k->name[n] || k->name[n] == '/')) {
-			free(k->name);
-			free(k->acl);
-		} else {
+		if (keep(arg, k->name)) {
 			a->keys[kept++] = *k;
+			continue;
 		}
+		free(k->name);
+		free(k->acl);
 	}
+	if (kept == n)
+		return;
 	a->n = kept;
+	changed(o);
 }
 
 void access_free(struct access *a)

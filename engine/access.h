@@ -46,8 +46,8 @@ extern void (*access_changed_hook)(struct object *o);
 /* One line per key, "KEY UID GID MODE ACLHEX" with - for what is not set and KEY . for the directory itself; for the store. */
 void access_print(const struct object *o, struct buf *out);
 int access_parse_line(struct object *o, struct str line, struct error *err);
-/* All keys below PREFIX ("disks/vda") go (the part is gone). */
-void access_forget(struct object *o, const char *prefix);
+/* The keys that KEEP refuses go (their part is gone: another of its name must not inherit). */
+void access_sweep(struct object *o, bool (*keep)(void *arg, const char *key), void *arg);
 void access_free(struct access *a);
 
 #endif

@@ -7,6 +7,7 @@
 
 #include <stdio.h>
 
+#include "access.h"
 #include "domain_impl.h"
 
 /* ---- elements ---- */
@@ -237,21 +238,51 @@ static void part_remove(struct domain *d, size_t i)
 	object_unref(&p->obj);
 }
 
-static bool part_is_somewhere(struct domain *d, struct part *p)
+static bool is_somewhere(struct domain *d, enum part_kind kind, const char *name)
 {
-	if (p->staged)
+	const struct part *p = part_known(d, kind, name);
+
+	if (p && p->staged)
 		return true;
-	if (p->kind == PART_VCPU)
-		return is_vcpu(d, VIEW_NOW, p->obj.name) || is_vcpu(d, VIEW_CONFIG, p->obj.name);
-	return device_find(domain_root(d, VIEW_NOW), p->kind, p->obj.name) ||
-	       device_find(domain_root(d, VIEW_CONFIG), p->kind, p->obj.name);
+	if (kind == PART_VCPU)
+		return is_vcpu(d, VIEW_NOW, name) || is_vcpu(d, VIEW_CONFIG, name);
+	return device_find(domain_root(d, VIEW_NOW), kind, name) ||
+	       device_find(domain_root(d, VIEW_CONFIG), kind, name);
+}
+
+/* Rights are kept under "disks/vda/source", "config/disks/vda/source". */
+static bool rights_stay(void *arg, const char *key)
+{
+	static const char *const dirs[] = {
+		[PART_DISK] = "disks/",
+		[PART_NIC] = "nics/",
+		[PART_DEVICE] = "devices/",
+		[PART_VCPU] = "vcpus/",
+	};
+
+	if (str_starts(key, "config/"))
+		key += strlen("config/");
+	for (int kind = 0; kind < PART_KINDS; kind++) {
+		autofree char *name = NULL;
+
+		if (!str_starts(key, dirs[kind]))
+			continue;
+		key += strlen(dirs[kind]);
+		name = xstrndup(key, strcspn(key, "/"));
+		return is_somewhere(arg, kind, name);
+	}
+	return true;
 }
 
 void parts_sweep(struct domain *d)
 {
-	for (size_t i = d->parts.n; i-- > 0;)
-		if (!part_is_somewhere(d, d->parts.at[i]))
+	for (size_t i = d->parts.n; i-- > 0;) {
+		const struct part *p = d->parts.at[i];
+
+		if (!is_somewhere(d, p->kind, p->obj.name))
 			part_remove(d, i);
+	}
+	access_sweep(&d->obj, rights_stay, d);
 }
 
 void parts_drop(struct domain *d)

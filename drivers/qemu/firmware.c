@@ -264,7 +264,7 @@ int qemu_plan_firmware(struct plan *p, struct error *err)
 	bool readonly = node_yes(os, "loader/@readonly");
 	int r = 0;
 
-	if (node_yes(os, "bios/@useserial"))
+	if (node_yes(os, "bios/@useserial") && qemu_has(p->caps, "sga")) /* later ones: -machine graphics=off */
 		plan_option(p, "-device", "sga");
 	if (!loader || !*loader)
 		return 0;

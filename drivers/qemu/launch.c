@@ -130,6 +130,8 @@ static void add_environment(struct vm *vm, struct vec *env)
 	vec_add(env, xasprintf("XDG_CACHE_HOME=%s", dir));
 	vec_add(env, xasprintf("XDG_CONFIG_HOME=%s", dir));
 	vec_add(env, xasprintf("XDG_RUNTIME_DIR=%s", dir));
+	if (node_is(root, "clock/@offset", "timezone"))
+		vec_add(env, xasprintf("TZ=%s", node_get_or(root, "clock/@timezone", "UTC")));
 	for (struct node *e = node_first(root, "qemu:commandline/qemu:env"); e; e = node_next(e, "qemu:env"))
 		vec_add(env, xasprintf("%s=%s", node_get_or(e, "@name", ""), node_get_or(e, "@value", "")));
 	vec_add(env, NULL);

@@ -121,6 +121,8 @@ static void machine_words(struct buf *out, const struct plan *p)
 	qemu_add_onoff(out, root, "features/smm/@state", "smm");
 	qemu_add_onoff(out, root, "features/ps2/@state", "i8042");
 	add_io_apic(out, root);
+	if (node_yes(root, "os/bios/@useserial") && !qemu_has(p->caps, "sga"))
+		buf_puts(out, ",graphics=off");
 	qemu_add_onoff(out, root, "features/hpt/@resizing", "resize-hpt");
 	if (!microvm || node_has(root, "memory/@dumpCore"))
 		buf_printf(out, ",dump-guest-core=%s", node_is(root, "memory/@dumpCore", "on") ? "on" : "off");

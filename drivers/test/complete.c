@@ -42,11 +42,21 @@ static void complete_nic(struct node *n, const struct doc *old, unsigned place)
 		 was && node_has(was, "mac/@address") ? node_get(was, "mac/@address") : mac);
 }
 
+/* Some elements (graphics) have no alias, and what completion adds must be accepted when it is written back. */
+static bool has_alias(const struct schema *s)
+{
+	const struct prop *row = s->props;
+
+	while (row->path && strcmp(row->path, "alias") && !str_starts(row->path, "alias/"))
+		row++;
+	return row->path != NULL;
+}
+
 static void name_it(struct node *list, struct node *n)
 {
 	char alias[300];
 
-	if (node_has(n, "alias/@name"))
+	if (node_has(n, "alias/@name") || !has_alias(schema_of_device(node_name(n))))
 		return;
 	if (!strcmp(node_name(n), "disk")) {
 		snprintf(alias, sizeof(alias), "disk-%s", node_get_or(n, "target/@dev", ""));
