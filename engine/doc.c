@@ -102,13 +102,27 @@ static xmlDocPtr parse(struct str text, struct error *err)
 	return x;
 }
 
+/* Without XML's white space around it: before an <?xml ...?> it would be an error that nobody understands. */
+static struct str blank_trimmed(struct str text)
+{
+	static const char blanks[] = {' ', '\t', '\r', '\n'};
+
+	while (text.n && memchr(blanks, text.p[0], sizeof(blanks))) {
+		text.p++;
+		text.n--;
+	}
+	while (text.n && memchr(blanks, text.p[text.n - 1], sizeof(blanks)))
+		text.n--;
+	return text;
+}
+
 struct doc *doc_parse(struct str text, const char *root, struct error *err)
 {
 	struct doc *doc;
 	xmlDocPtr x;
 	const char *name;
 
-	text = str_trim(text);
+	text = blank_trimmed(text);
 	if (text.n == 0) {
 		error_set(err, EINVAL, "the document is empty");
 		return NULL;

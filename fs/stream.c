@@ -1,7 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Streams over a ring: events, errors, console.log, console.  To a plain reader such a file is a text of true size that starts where the kept part
- * starts.  That start moves in steps of half a ring, so that `tail -f` sees a rotation now and then and not a shrinking file at every line.
+ * starts.  That start moves in large steps, so that `tail -f` sees a rotation now and then and not a shrinking file at every line.
+ *
+ * A step is more than half a ring: tail, which begins again at 0 after a rotation, has then always read more than the next rotation leaves, and so
+ * sees that one, too.  (It believes a size that is a little more than what it has read, and would stay behind by the difference.)
  */
 #include "stream.h"
 
@@ -9,15 +12,15 @@ void (*stream_wake)(struct object *o);
 
 uint64_t ring_shown(const struct ring *r)
 {
-	uint64_t half = r->cap / 2, from;
+	uint64_t step = r->cap / 8 * 5, from;
 	char text[512];
 	uint64_t at;
 	size_t n;
 	const char *nl;
 
-	if (!half || r->end <= r->cap)
+	if (!step || r->end <= r->cap)
 		return r->start;
-	from = (r->end - r->cap + half - 1) / half * half;
+	from = (r->end - r->cap + step - 1) / step * step;
 	if (from <= r->start)
 		return r->start;
 	n = ring_read(r, from - 1, text, sizeof(text), &at);

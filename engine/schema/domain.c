@@ -140,6 +140,19 @@ static int unique_aliases(const struct node *n, struct error *err)
 	return r;
 }
 
+/* What cannot be a line or the name of a file anywhere. */
+static int check_names(const struct node *n, struct error *err)
+{
+	const char *name = node_get_or(n, "name", "");
+
+	if (!*name || strpbrk(name, "/\n"))
+		return error_set(err, EINVAL, "line %ld: <name>: a name is not empty, and has no '/' and no line break",
+				 node_line(node_child(n, "name")));
+	if (strchr(node_get_or(n, "title", ""), '\n'))
+		return error_set(err, EINVAL, "line %ld: <title> is one line: longer text is for <description>", node_line(node_child(n, "title")));
+	return 0;
+}
+
 static int check(const struct node *n, struct error *err)
 {
 	int r = unique_aliases(n, err);

@@ -93,7 +93,7 @@ sed 's/web/second/' "$TMP/web.xml" > "$M/domains/second/xml"
 chmod 755 "$M/domains"		# leaves a record that is no domain's
 umount_domfs
 (
-	cd "$DOMFS_STATE_DIR/domains"
+	cd "$DOMFS_STATE_DIR/domains" || exit
 	head -c 300 web > half
 	head -c 40000 /dev/urandom > foreign
 	sed 's/128/129/' web > changed
