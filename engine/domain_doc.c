@@ -164,7 +164,7 @@ static const struct {
 	const char *element, *path;
 } live_values[] = {
 	{ "serial", "source/@path" },	{ "console", "source/@path" }, { "console", "@tty" },	    { "parallel", "source/@path" },
-	{ "channel", "source/@path" },	{ "disk", "backingStore" },    { "graphics", "@port" },	    { "graphics", "@tlsPort" },
+	{ "channel", "source" },	{ "disk", "backingStore" },    { "graphics", "@port" },	    { "graphics", "@tlsPort" },
 	{ "graphics", "@websocket" }, { "graphics", "@socket" },     { "graphics", "listen/@socket" },
 };
 

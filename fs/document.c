@@ -143,9 +143,13 @@ static int draft_settle(struct draft *d)
 
 static int refuse_open_end(struct draft *d, struct error *err)
 {
-	if (d->state == -EBADMSG && d->whole)
+	if (d->state == -EBADMSG && d->whole) {
+		/* It is XML, but its subset looks like text outside of any element to the scan. */
+		if (d->text.n && memmem(d->text.p, d->text.n, "<!DOCTYPE", 9))
+			return error_set(err, EBADMSG, "a document type (<!DOCTYPE) is not taken");
 		return error_set(err, EBADMSG,
 				 "this is not an XML document, nor the beginning of one");
+	}
 	if (text_blank((struct str){ d->text.p, d->text.n }))
 		return error_set(err, EBADMSG, "the document is empty");
 	return 0;

@@ -97,6 +97,30 @@ static bool open_waits(const struct place *at, uint64_t ino, int flags)
 	return handle_of_ino(ino);
 }
 
+/*
+ * The kernel lets one write to an inode at a time, and who waits for that cannot be interrupted: a destroy would wait for the start that it is to
+ * end.  Each opening for writing begins another inode (notify_bump), but a name leads to the old one until it is looked up again.  ESTALE has the
+ * kernel do so at once; a second time it would be told to the opener.
+ */
+static bool look_up_again(const struct place *at, uint64_t ino, int flags)
+{
+	static pid_t sent[16];
+	static unsigned next;
+
+	if (!writes(flags) || !at->slot->entry->cached)
+		return false;
+	for (size_t i = 0; i < ARRAY_SIZE(sent); i++) {
+		if (sent[i] != at->who->pid)
+			continue;
+		sent[i] = 0;
+		return false;
+	}
+	if (!notify_outdated(at, ino) || !handle_writes(ino))
+		return false;
+	sent[next++ % ARRAY_SIZE(sent)] = at->who->pid;
+	return true;
+}
+
 void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	autoerror struct error err = { 0 };
@@ -111,14 +135,17 @@ void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	r = place_of(ino, &at);
+	at.who = &who;
 	if (r == 0)
 		r = open_allowed(&at, fi->flags);
+	if (r == 0 && look_up_again(&at, ino, fi->flags))
+		r = -ESTALE;
 	if (r < 0) {
 		fuse_reply_err(req, -r);
 		return;
 	}
-	at.who = &who;
 	h = handle_new(&at, fi->flags);
+	h->writes_ino = writes(fi->flags) && at.slot->entry->cached ? ino : 0;
 	if (open_waits(&at, ino, fi->flags)) {
 		c = call_new(req, &at, run_open, reply_run_open);
 		c->h = h;

@@ -87,6 +87,16 @@ const struct handle *handle_of_ino(uint64_t ino)
 	return NULL;
 }
 
+bool handle_writes(uint64_t ino)
+{
+	const struct handle *h;
+
+	TAILQ_FOREACH(h, &open_handles, list)
+		if (h->writes_ino == ino)
+			return true;
+	return false;
+}
+
 void handles_close(void)
 {
 	struct handle *h;

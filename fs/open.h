@@ -15,6 +15,7 @@ struct handle {
 	const struct slot *slot; /* NULL: a scratch file */
 	struct object *obj;	 /* referenced; NULL: a scratch file */
 	uint64_t ino;		 /* what the front end calls it; 0: nothing special */
+	uint64_t writes_ino;	 /* the front end's: what is written through it; 0: nothing special */
 	int flags;		 /* as for open(2) */
 	struct who who;		 /* who opened it */
 	struct buf text;	 /* a value or document as it was rendered */
@@ -31,6 +32,7 @@ struct handle {
 struct handle *handle_new(const struct place *at, int flags);
 void handle_free(struct handle *h); /* drops what was not written to its end; NULL is fine */
 const struct handle *handle_of_ino(uint64_t ino); /* one with this .ino, NULL */
+bool handle_writes(uint64_t ino); /* has one this .writes_ino? */
 void handles_close(void);			  /* frees all, open ones too */
 struct place handle_place(const struct handle *h, const struct who *who);
 

@@ -139,10 +139,15 @@ static void emit_drive(const struct node *dev, const struct node *ctl, json_t *p
 	}
 }
 
-static int no_controller(const struct node *dev, const char *type, uint64_t index, struct error *err)
+static int no_controller(const struct plan *p, const struct node *dev, const char *type, uint64_t index, struct error *err)
 {
 	autofree char *words = device_words(dev);
 
+	if (p->hotplug) /* completion would add the controller; a running guest gets none */
+		return error_set(err, ENOSPC, "the running guest has no free %s for it: %s", str_eq(type, "pci") ? "PCI slot" : "place",
+				 str_eq(type, "pci") ? "add <controller type='pci' model='pcie-root-port'/> elements to its definition, one a "
+						       "device, and start it anew" :
+						       "add the controller to its definition, and start it anew");
 	return error_set(err, EINVAL, "%s: there is no %s controller with index %llu", words, type, (unsigned long long)index);
 }
 
@@ -153,7 +158,7 @@ static int emit_bus(struct plan *p, const struct node *dev, const char *type, co
 	const struct node *ctl = qemu_controller(p->domain, type, index);
 
 	if (!ctl)
-		return no_controller(dev, type, index, err);
+		return no_controller(p, dev, type, index, err);
 	props_strf(props, "bus", "%s.0", qemu_alias(ctl));
 	return 0;
 }
@@ -170,11 +175,13 @@ int qemu_emit_address(struct plan *p, const struct node *dev, json_t *props, str
 	int r = 0;
 
 	if (str_eq(type, "pci")) {
+		if (!qemu_controller(p->domain, "pci", node_u64(dev, "address/@bus", 0)))
+			return no_controller(p, dev, "pci", node_u64(dev, "address/@bus", 0), err);
 		emit_pci(p, dev, props);
 	} else if (str_eq(type, "drive")) {
 		ctl = qemu_controller(p->domain, drive_controller(dev), node_u64(dev, "address/@controller", 0));
 		if (!ctl)
-			return no_controller(dev, drive_controller(dev), node_u64(dev, "address/@controller", 0), err);
+			return no_controller(p, dev, drive_controller(dev), node_u64(dev, "address/@controller", 0), err);
 		emit_drive(dev, ctl, props);
 	} else if (str_eq(type, "usb")) {
 		r = emit_bus(p, dev, "usb", "address/@bus", props, err);

@@ -21,7 +21,7 @@ int qemu_complete_memory(struct complete *c, struct error *err);
 int qemu_plan_memory(struct plan *p, struct error *err); /* -m and its backend */
 bool qemu_main_backend(const struct plan *p); /* is the main memory an object of ours, named pc.ram? */
 /* The backend object ID of SIZE bytes for guest node CELL (NULL: there are no nodes); memory devices may use it as well. */
-json_t *qemu_memory_backend(const struct plan *p, const char *id, uint64_t size, const struct node *cell);
+json_t *qemu_memory_backend(struct plan *p, const char *id, uint64_t size, const struct node *cell);
 uint64_t qemu_cell_bytes(const struct node *cell); /* whole MiB */
 /* numa.c; CELL is a guest node's number, -1 where there are none */
 int qemu_check_numa(struct complete *c, struct error *err);

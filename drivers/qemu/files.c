@@ -130,6 +130,19 @@ static bool readable_by_all(int fd)
 
 /* ---- one file ---- */
 
+/* Guest memory in a file without a name, which QEMU opens again as the uid that it will have. */
+static int open_nameless(struct vm *vm, struct plan_file *f, struct error *err)
+{
+	if (mkdir(f->path, 0700) < 0 && errno != EEXIST)
+		return error_set(err, errno, "'%s' cannot be made: %s", f->path, strerror(errno));
+	f->fd = open_as(domain_worker(vm->d), 0, 0, f->path, f->flags, OPEN_TIMEOUT_MS, err);
+	if (f->fd < 0)
+		return f->fd;
+	if (vm->uid && fchown(f->fd, vm->uid, vm->gid) < 0)
+		return error_set(err, errno, "a file in '%s' cannot be given to the guest's user: %s", f->path, strerror(errno));
+	return 0;
+}
+
 static int open_regular(struct vm *vm, struct plan_file *f, struct error *err)
 {
 	uid_t uid = 0;
@@ -155,6 +168,8 @@ static int open_one(struct vm *vm, struct plan_file *f, struct error *err)
 		f->fd = open_socket(vm->d, f, err);
 		return f->fd < 0 ? f->fd : 0;
 	}
+	if ((f->flags & O_TMPFILE) == O_TMPFILE)
+		return open_nameless(vm, f, err);
 	return open_regular(vm, f, err);
 }
 

@@ -37,6 +37,18 @@ static const char text[] =
 	"      <backend model='random'>/dev/urandom</backend>\n"
 	"    </rng>\n"
 	"    <memballoon model='virtio'/>\n"
+	/* free slots for what is plugged while it runs */
+	"    <controller type='pci' index='0' model='pcie-root'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
+	"    <controller type='pci' model='pcie-root-port'/>\n"
 	"  </devices>\n"
 	"</domain>\n";
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* -m, and the objects that memory comes from. */
+#include <fcntl.h>
 #include <unistd.h>
 
 #include "domain.h"
@@ -131,36 +132,47 @@ static bool huge_pages(const struct node *root, int64_t cell, uint64_t *size)
 	return *size != (uint64_t)sysconf(_SC_PAGESIZE);
 }
 
-/* Huge pages come as a memfd: that needs no mounted hugetlbfs and no path that QEMU would have to open. */
-static json_t *backend_kind(const struct plan *p, const char *id, int64_t cell)
+/* A file without a name in the state directory, which is on a disk; the run directory is in memory itself, and small. */
+static const char *ram_file(struct plan *p)
+{
+	autofree char *dir = xasprintf("%s/ram", config.state_dir ? config.state_dir : "/var/lib/domfs");
+	const char *text = plan_file(p, FILE_BY_NAME, dir, O_RDWR | O_TMPFILE, "memory");
+
+	((struct plan_file *)p->files.at[p->files.n - 1])->ours = true;
+	return text;
+}
+
+/* Huge pages and what is shared come as a memfd: that needs no mounted hugetlbfs and no path that QEMU would have to open. */
+static json_t *backend_kind(struct plan *p, const char *id, int64_t cell, bool shared)
 {
 	const struct node *root = p->domain;
 	const char *source = node_get_or(root, "memoryBacking/source/@type", "");
+	bool file = str_eq(source, "file");
 	json_t *o = json_object();
 	uint64_t size;
 	bool huge = huge_pages(root, cell, &size);
 
-	if (huge || str_eq(source, "memfd"))
+	if (huge || str_eq(source, "memfd") || (shared && !file))
 		props_str(o, "qom-type", "memory-backend-memfd");
 	else
-		props_str(o, "qom-type", str_eq(source, "file") ? "memory-backend-file" : "memory-backend-ram");
+		props_str(o, "qom-type", file ? "memory-backend-file" : "memory-backend-ram");
 	props_str(o, "id", id);
 	if (huge) {
 		props_bool(o, "hugetlb", true);
 		if (size)
 			props_int(o, "hugetlbsize", size);
-	} else if (str_eq(source, "file")) {
-		props_strf(o, "mem-path", "%s/%s", p->run_dir, id);
+	} else if (file) {
+		props_str(o, "mem-path", ram_file(p));
 	}
 	return o;
 }
 
-json_t *qemu_memory_backend(const struct plan *p, const char *id, uint64_t size, const struct node *cell)
+json_t *qemu_memory_backend(struct plan *p, const char *id, uint64_t size, const struct node *cell)
 {
 	const struct node *root = p->domain;
 	int64_t number = cell ? (int64_t)node_u64(cell, "@id", 0) : -1;
 	const char *access = node_get_or(cell, "@memAccess", node_get_or(root, "memoryBacking/access/@mode", NULL));
-	json_t *o = backend_kind(p, id, number);
+	json_t *o = backend_kind(p, id, number, str_eq(access, "shared"));
 	const char *type = json_string_value(json_object_get(o, "qom-type"));
 	bool memfd = str_eq(type, "memory-backend-memfd");
 

@@ -155,8 +155,10 @@ static int check_names(const struct node *n, struct error *err)
 
 static int check(const struct node *n, struct error *err)
 {
-	int r = unique_aliases(n, err);
+	int r = check_names(n, err);
 
+	if (r == 0)
+		r = unique_aliases(n, err);
 	if (r == 0 && node_get(n, "vcpu/@current") && node_u64(n, "vcpu/@current", 1) > node_u64(n, "vcpu", 1))
 		r = error_set(err, EINVAL, "line %ld: <vcpu current='%s'> is more than its maximum %s", node_line(node_first(n, "vcpu")),
 			      node_get(n, "vcpu/@current"), node_get(n, "vcpu"));

@@ -61,7 +61,9 @@ static int autostart_store(const struct place *at, struct str text, struct error
 	bool on;
 	int r = bool_parse(text, &on, err);
 
-	return r < 0 ? r : domain_set_autostart(domain_of(at->obj), on, err);
+	if (r < 0)
+		return error_in(err, r, "%s: autostart", at->obj->name);
+	return domain_set_autostart(domain_of(at->obj), on, err);
 }
 
 static int xml_show(const struct place *at, struct buf *out, struct error *err unused)

@@ -19,6 +19,7 @@ cpus = lambda p, i: str(1 + (p + i) % 8)
 writers = {"title": title, "memory": memory, "cpus": cpus, "description": lambda p, i: f"words of {p}, {i}"}
 allowed = {k: {f(p, i) for p in range(procs) for i in range(rounds)} for k, f in writers.items()}
 start = {k: open(f"{d}/{k}").read().rstrip("\n") for k in writers}
+written = {k: set(v) for k, v in allowed.items()}
 for k in writers: allowed[k].add(start[k])
 
 def child(p):
@@ -50,7 +51,7 @@ bad = sum(os.waitpid(pid, 0)[1] != 0 for pid in pids)
 assert not bad, f"{bad} of {procs} failed"
 for k in writers:
     got = open(f"{d}/{k}").read()[:-1]
-    assert got in allowed[k] - {start[k]}, (k, got)
+    assert got in written[k], (k, got)
 PY
 ok '64 processes write and read a domain that is off' timeout 60 python3 "$TMP/values.py" "$d"
 same() {	# what each file says is what the document says
@@ -176,5 +177,5 @@ for p in range(64):
     pids.append(pid)
 assert not [1 for pid in pids if os.waitpid(pid, 0)[1]]
 PY
-is "$(awk -v seq="$seq" '$1 > seq && $5 == "a"' "$M/events" | grep -c starting)" 1 'and it was started once'
+is "$(awk -v seq="$seq" '$1 > seq && $4 == "a"' "$M/events" | grep -c starting)" 1 'and it was started once'
 done_testing

@@ -157,9 +157,9 @@ python3 - "$TMP/new" > "$TMP/bad" <<-'PY'
 	ents = '<!ENTITY a0 "ha">' + ''.join('<!ENTITY a%d "%s">' % (i, ('&a%d;' % (i - 1)) * 10) for i in range(1, 12))
 	print('<!DOCTYPE domain [' + ents + ']>' + open(sys.argv[1]).read().replace('title ', '&a11; '))
 PY
-reject 'an entity bomb' "$TMP/bad" 'DOCTYPE|entit|document type'
+reject 'an entity bomb' "$TMP/bad" 'document type'
 { echo '<!DOCTYPE domain [<!ENTITY x SYSTEM "file:///etc/passwd">]>'; sed 's|title |\&x; |' "$TMP/new"; } > "$TMP/bad"
-reject 'an external entity' "$TMP/bad" 'DOCTYPE|entit|document type'
+reject 'an external entity' "$TMP/bad" 'document type'
 python3 -c 'print("<domain>" * 200000 + "</domain>" * 200000)' > "$TMP/bad"
 reject 'deep nesting' "$TMP/bad" 'deep|nest'
 { head -n 3 "$TMP/new"; printf '\0'; tail -n +4 "$TMP/new"; } > "$TMP/bad"
@@ -193,7 +193,7 @@ ok 'nor does the empty output of a command' sh -c "true > $d/xml"
 rc=0
 sh -c "echo '<hull' > $d/xml" || rc=$?
 is "$(cat "$d/xml")" "$before" 'the beginning of a document is dropped'
-sh -c "yes '<!-- x -->' | head -n 1000 > $d/xml" || :
+sh -c "yes '<!-- x -->' | head -n 1000 > $d/xml" 2>/dev/null || :
 is "$(cat "$d/xml")" "$before" 'a writer without an end as well'
 python3 - "$d/xml" <<-'PY' || :
 	import os, sys
