@@ -104,7 +104,7 @@ static bool open_waits(const struct place *at, uint64_t ino, int flags)
  */
 static bool look_up_again(const struct place *at, uint64_t ino, int flags)
 {
-	static pid_t sent[16];
+	static pid_t sent[1024]; /* more than open at one instant */
 	static unsigned next;
 
 	if (!writes(flags) || !at->slot->entry->cached)
