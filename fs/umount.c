@@ -4,7 +4,7 @@
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
-#include <sys/stat.h>
+#include <sys/statfs.h>
 #include <sys/wait.h>
 #include <sys/xattr.h>
 #include <unistd.h>
@@ -33,12 +33,19 @@ static int unmount(const char *mountpoint, bool lazy)
 	return status ? -EBUSY : 0;
 }
 
+/* What is known of the mountpoint may still be in the kernel's cache, so that stat(2) would answer; statfs(2) asks the server. */
+static bool is_dead(const char *mountpoint)
+{
+	struct statfs st;
+
+	return statfs(mountpoint, &st) < 0 && errno == ENOTCONN;
+}
+
 int mount_clear_stale(const char *mountpoint, struct error *err)
 {
-	struct stat st;
 	int r;
 
-	while (stat(mountpoint, &st) < 0 && errno == ENOTCONN) {
+	while (is_dead(mountpoint)) {
 		r = unmount(mountpoint, true);
 		if (r < 0)
 			return error_set(
@@ -64,11 +71,10 @@ static pid_t server_of(const char *mountpoint)
 int umount_run(const char *mountpoint, struct error *err)
 {
 	struct pollfd end = { .events = POLLIN };
-	struct stat st;
 	pid_t server;
 	int r;
 
-	if (stat(mountpoint, &st) < 0 && errno == ENOTCONN)
+	if (is_dead(mountpoint))
 		return mount_clear_stale(mountpoint, err);
 	server = server_of(mountpoint);
 	if (!server)

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* -smbios and -fw_cfg from <sysinfo>. */
 #include <fcntl.h>
+#include <unistd.h>
 
 #include "domain.h"
 
@@ -96,10 +97,51 @@ int qemu_check_smbios(struct complete *c, struct error *err)
 	}
 	if (node_is(root, "os/smbios/@mode", "sysinfo") && !have)
 		return error_set(err, EINVAL, "line %ld: <smbios mode='sysinfo'> needs a <sysinfo type='smbios'>", node_line(node_first(root, "os/smbios")));
-	if (node_is(root, "os/smbios/@mode", "host"))
-		return error_set(err, ENOTSUP, "line %ld: <smbios mode='host'>: the host's strings are not passed on: write them into <sysinfo>",
-				 node_line(node_first(root, "os/smbios")));
 	return 0;
+}
+
+/* ---- mode='host': the strings of this machine, as far as we may read them ---- */
+
+static const struct {
+	int type;
+	const char *file, *key; /* below /sys/class/dmi/id */
+} host_strings[] = {
+	{0, "bios_vendor", "vendor"},	 {0, "bios_version", "version"},     {0, "bios_date", "date"},
+	{0, "bios_release", "release"},	 {1, "sys_vendor", "manufacturer"},  {1, "product_name", "product"},
+	{1, "product_version", "version"}, {1, "product_serial", "serial"},  {1, "product_sku", "sku"},
+	{1, "product_family", "family"}, {2, "board_vendor", "manufacturer"}, {2, "board_name", "product"},
+	{2, "board_version", "version"}, {2, "board_serial", "serial"},	     {2, "board_asset_tag", "asset"},
+	{3, "chassis_vendor", "manufacturer"}, {3, "chassis_version", "version"}, {3, "chassis_serial", "serial"},
+	{3, "chassis_asset_tag", "asset"},
+};
+
+static void add_host_string(struct buf *words, const char *file, const char *key)
+{
+	autofree char *path = xasprintf("/sys/class/dmi/id/%s", file);
+	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
+	char text[256];
+	ssize_t n = fd < 0 ? -1 : read(fd, text, sizeof(text) - 1);
+
+	if (n <= 0)
+		return;
+	text[n] = 0;
+	text[strcspn(text, "\n")] = 0;
+	if (!*text)
+		return;
+	buf_printf(words, ",%s=", key);
+	add_value(words, text);
+}
+
+static void plan_host(struct plan *p)
+{
+	for (int type = 0; type <= 3; type++) {
+		autobuf struct buf words = {0};
+		for (size_t i = 0; i < ARRAY_SIZE(host_strings); i++)
+			if (host_strings[i].type == type)
+				add_host_string(&words, host_strings[i].file, host_strings[i].key);
+		if (words.n)
+			plan_option(p, "-smbios", "type=%d%s", type, buf_text(&words));
+	}
 }
 
 int qemu_plan_smbios(struct plan *p, struct error *err unused)
@@ -107,6 +149,8 @@ int qemu_plan_smbios(struct plan *p, struct error *err unused)
 	const struct node *root = p->domain;
 	bool use = node_is(root, "os/smbios/@mode", "sysinfo");
 
+	if (node_is(root, "os/smbios/@mode", "host"))
+		plan_host(p);
 	for (const struct node *s = node_first(root, "sysinfo"); s; s = node_next(s, "sysinfo")) {
 		if (node_is(s, "@type", "fwcfg")) {
 			plan_fwcfg(p, s);

@@ -108,7 +108,8 @@ ok 'rmdir' rmdir "$d/disks/vdf"
 put destroy "$d/state"
 mkdir "$d/disks/vdg"
 ok 'of one that is off' put "$TMP/g.raw" "$d/disks/vdg/source"
-is "$(cat "$d/disks/vdg/state")" config 'a disk is in the definition'
+is "$(cat "$d/disks/vdg/state")" attached 'a disk is attached'
+like "$(cat "$d/config/xml")" vdg 'in the definition'
 remount_domfs
 is "$(cat "$d/disks/vdg/source")" "$TMP/g.raw" 'also after a remount'
 is "$(cat "$d/nics/n0/link")" down

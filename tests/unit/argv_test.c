@@ -86,6 +86,12 @@ static const struct {
 	{ "qemu", "", "<memoryBacking><locked/></memoryBacking>", "-overcommit\nmem-lock=on" },
 	{ "qemu", "", "<memoryBacking><source type='memfd'/></memoryBacking>",
 	  "-object\n{\"qom-type\":\"memory-backend-memfd\",\"id\":\"pc.ram\",\"share\":true,\"size\":268435456}" },
+	{ "qemu", "", "<memoryBacking><access mode='shared'/></memoryBacking>",
+	  "\"memory-backend-memfd\",\"id\":\"pc.ram\",\"share\":true" },
+	{ "qemu", "", "<memoryBacking><source type='file'/></memoryBacking>",
+	  "\"memory-backend-file\",\"id\":\"pc.ram\",\"mem-path\":" },
+	{ "qemu", "", "<memoryBacking><allocation mode='immediate'/></memoryBacking>",
+	  "-mem-prealloc\n" },
 	{ "qemu", "",
 	  "<memoryBacking><hugepages><page size='2' unit='MiB'/></hugepages></memoryBacking>",
 	  "{\"qom-type\":\"memory-backend-memfd\",\"id\":\"pc.ram\",\"hugetlb\":true,\"hugetlbsize\":2097152,\"share\":false,\"prealloc\":true,"
