@@ -49,8 +49,7 @@ static const struct qemu_row features_rows[] = {
 	CODE("acpi"), CODE("apic"), CODE("apic/@eoi"), CODE("pae"), CODE("hap"), CODE("hap/@state"), CODE("hyperv"), CODE("kvm/hidden/@state"),
 	CODE("kvm/hint-dedicated/@state"), CODE("kvm/poll-control/@state"), CODE("kvm/pv-ipi/@state"), CODE("kvm/dirty-ring/@state"),
 	CODE("kvm/dirty-ring/@size"), CODE("pvspinlock/@state"), CODE("pmu/@state"), CODE("vmport/@state"), CODE("smm/@state"), CODE("smm/tseg"),
-	CODE("ioapic/@driver"), CODE("ps2/@state"), CODE("vmcoreinfo"), CODE("vmcoreinfo/@state"), CODE("tcg/tb-cache"), CODE("viridian"),
-	CODE("privnet"), CODE("msrs/@unknown"),
+	CODE("ioapic/@driver"), CODE("ps2/@state"), CODE("vmcoreinfo"), CODE("vmcoreinfo/@state"), CODE("tcg/tb-cache"),
 	{0},
 };
 
