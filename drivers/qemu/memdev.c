@@ -141,7 +141,8 @@ static void plan_backend(struct plan *p, const struct node *n, const char *id)
 	props_str(o, "id", id);
 	if (prealloc && !is(n, "virtio-mem"))
 		props_bool(o, "prealloc", true);
-	if (node_yes(n, "@discard") && !is(n, "nvdimm"))
+	/* only a file has content that can be thrown away */
+	if (node_yes(n, "@discard") && str_eq(json_string_value(json_object_get(o, "qom-type")), "memory-backend-file") && !is(n, "nvdimm"))
 		props_bool(o, "discard-data", true);
 	props_int(o, "size", node_size(n, "target/size", 0));
 	emit_nodes(p, n, id, prealloc, o);

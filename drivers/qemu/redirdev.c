@@ -35,7 +35,7 @@ static void add_version(struct buf *out, const struct node *n)
 	const char *text = node_get(n, "@version");
 	unsigned hi = 0, lo = 0;
 
-	if (!text || sscanf(text, "%u.%u", &hi, &lo) < 1) {
+	if (!text || text[0] == '-' || sscanf(text, "%u.%u", &hi, &lo) < 1) { /* "-1": any */
 		buf_puts(out, "-1:");
 		return;
 	}
