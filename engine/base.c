@@ -104,6 +104,42 @@ struct str str_trim(struct str s)
 	return s;
 }
 
+/* The length of the UTF-8 sequence at P (N bytes left), 0 when it is none, or one that XML cannot have. */
+static size_t utf8_len(const unsigned char *p, size_t n)
+{
+	static const uint32_t least[] = { 0, 0, 0x80, 0x800, 0x10000 };
+	size_t len = *p < 0x80	 ? 1
+		     : *p < 0xc2 ? 0
+		     : *p < 0xe0 ? 2
+		     : *p < 0xf0 ? 3
+		     : *p < 0xf5 ? 4
+				 : 0;
+	uint32_t c;
+
+	if (len < 2 || len > n)
+		return len > n ? 0 : len;
+	c = *p & (0x7fu >> len);
+	for (size_t i = 1; i < len; i++) {
+		if ((p[i] & 0xc0) != 0x80)
+			return 0;
+		c = c << 6 | (p[i] & 0x3f);
+	}
+	return c < least[len] || c > 0x10ffff || (c >= 0xd800 && c < 0xe000) || c == 0xfffe ||
+			       c == 0xffff
+		       ? 0
+		       : len;
+}
+
+bool str_is_text(struct str s)
+{
+	for (size_t i = 0, len; i < s.n; i += len) {
+		len = utf8_len((const unsigned char *)s.p + i, s.n - i);
+		if (!len || !s.p[i])
+			return false;
+	}
+	return true;
+}
+
 bool str_is(struct str s, const char *word)
 {
 	size_t n = strlen(word);

@@ -50,6 +50,7 @@ struct str {
 };
 struct str str_of(const char *s);		/* NULL gives the empty one */
 struct str str_trim(struct str s);		/* without white space at both ends */
+bool str_is_text(struct str s);			/* UTF-8, of characters that XML can have; control characters pass, NUL does not */
 bool str_is(struct str s, const char *word);
 bool str_eq(const char *a, const char *b);	/* both NULL is equal */
 bool str_starts(const char *s, const char *prefix);

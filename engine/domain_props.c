@@ -177,8 +177,11 @@ static bool is_so(struct domain *d, const struct prop *row, struct str text, uin
 		return v == pair_now(p, &next) && (!live || v == pair_now(p, &now));
 	if (live)
 		return false; /* a row may be set again on purpose: a password, say */
+	if (!text.n)
+		return !node_first(domain_root(d, VIEW_CONFIG), row->path) &&
+		       !(row->flags & P_REQUIRED);
 	prop_show(row, domain_root(d, VIEW_CONFIG), &shown);
-	return text.n && shown.n == text.n && !memcmp(shown.p, text.p, text.n);
+	return shown.n == text.n && !memcmp(shown.p, text.p, text.n);
 }
 
 static int change(struct domain *d, enum view view, const struct prop *row, struct str text,

@@ -62,7 +62,8 @@ struct watcher {
 };
 void watcher_add(struct watcher *w);
 
-/* Is NAME fit for an object: 1 to 255 bytes, no '/', no leading '.', no control characters, UTF-8 or not?  -EINVAL, -ENAMETOOLONG. */
+/* Is NAME fit for an object: 1 to 255 bytes, no '/', no leading '.', UTF-8 without control
+ * characters, no blank at either end (XML would lose it)?  -EINVAL, -ENAMETOOLONG. */
 int object_name_check(const char *name, struct error *err);
 
 #endif

@@ -15,7 +15,7 @@ struct handle {
 	const struct slot *slot; /* NULL: a scratch file */
 	struct object *obj;	 /* referenced; NULL: a scratch file */
 	uint64_t ino;		 /* what the front end calls it; 0: nothing special */
-	uint64_t writes_ino;	 /* the front end's: what is written through it; 0: nothing special */
+	uint64_t writes_ino;	 /* the same of one who writes */
 	int flags;		 /* as for open(2) */
 	struct who who;		 /* who opened it */
 	struct buf text;	 /* a value or document as it was rendered */

@@ -11,7 +11,9 @@
 
 #include "mount.h"
 
-#define END_MS 5000 /* how long the server may take to end after it was unmounted */
+#define CLOSE_STEP_MS 10
+#define CLOSE_MS      2000 /* how long thousands of readers that were told to end may take to close */
+#define END_MS	      5000 /* how long the server may take to end after it was unmounted */
 
 /* As root by the system call, else by fusermount3. */
 static int unmount(const char *mountpoint, bool lazy)
@@ -81,11 +83,11 @@ int umount_run(const char *mountpoint, struct error *err)
 		return error_set(err, EINVAL, "'%s' is not a mount of domfs", mountpoint);
 	/* Whoever waits in wait/, console or events would keep it busy. */
 	setxattr(mountpoint, "user.domfs.release", "1", 1, 0);
-	for (int i = 0; i < 20; i++) {
+	for (int i = 0; i < CLOSE_MS / CLOSE_STEP_MS; i++) {
 		r = unmount(mountpoint, false);
 		if (r != -EBUSY)
 			break;
-		usleep(10000); /* they have been told; let them close */
+		usleep(CLOSE_STEP_MS * 1000); /* they have been told; let them close */
 	}
 	if (r == -EBUSY)
 		return error_set(

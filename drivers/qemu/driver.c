@@ -22,7 +22,7 @@ static int probe(struct driver_info *out, struct error *err)
 	buf_puts(&text, "usable\n");
 	buf_printf(&text, "binary %s\n", caps->binary);
 	buf_printf(&text, "kvm %s: %s\n", kvm ? "yes" : "no", why);
-	buf_puts(&text, "tcg yes\n");
+	buf_puts(&text, "tcg yes");
 	out->state = buf_take(&text);
 	qemu_map_print(&text);
 	out->capabilities = buf_take(&text);

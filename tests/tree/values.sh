@@ -124,6 +124,10 @@ printf 'a\0b' > "$TMP/nul"
 refused EINVAL cp "$TMP/nul" "$d/title"
 printf '\377\376' > "$TMP/bytes"
 refused EINVAL cp "$TMP/bytes" "$d/title"
+printf 'a\001b' > "$TMP/control"
+refused EINVAL cp "$TMP/control" "$d/description"
+printf 'a\357\277\276b' > "$TMP/nonchar"	# U+FFFE, which no XML parser would take back
+refused EINVAL cp "$TMP/nonchar" "$d/description"
 head -c 5000 /dev/zero | tr '\0' x > "$TMP/long"
 refused EINVAL cp "$TMP/long" "$d/title"
 is "$(get title)" same 'the title stays'
@@ -178,7 +182,14 @@ echo > "$d/title"
 then=$(when xml)
 echo > "$d/title"
 is "$(when xml)" "$then" 'an empty title again is no change'
+then=$(when xml)
 cp "$d/config/xml" "$TMP/x"
 cp "$TMP/x" "$d/xml"
 is "$(when xml)" "$then" 'nor is the same document again'
+printf 'first\nsecond & last\n' > "$d/description"
+echo '<&">' > "$d/title"
+then=$(get xml)
+remount_domfs
+is "$(get title)|$(get description)|$(get xml)" "<&\">|first
+second & last|$then" 'all of it is there after a remount'
 done_testing
