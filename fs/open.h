@@ -32,7 +32,7 @@ struct handle {
 struct handle *handle_new(const struct place *at, int flags);
 void handle_free(struct handle *h); /* drops what was not written to its end; NULL is fine */
 const struct handle *handle_of_ino(uint64_t ino); /* one with this .ino, NULL */
-bool handle_writes(uint64_t ino); /* has one this .writes_ino? */
+bool handle_writes(uint64_t ino);		  /* has one this .writes_ino? */
 void handles_close(void);			  /* frees all, open ones too */
 struct place handle_place(const struct handle *h, const struct who *who);
 

@@ -52,7 +52,7 @@ is "$(cat "$M/domains/a/state")" shutoff 'the first one is not disturbed'
 ok 'a second instance has its own directories' env DOMFS_STATE_DIR="$TMP/state2" DOMFS_RUN_DIR="$TMP/run2" "$DOMFS" mount local "$TMP/mnt2"
 is "$(ls "$TMP/mnt2/domains")" '' 'and domains'
 ok 'umount' "$DOMFS" umount "$TMP/mnt2"
-sleep 100 < "$M/version" &
+tail -f /dev/null < "$M/version" &
 holder=$!
 held() { [ "$(readlink "/proc/$holder/fd/0")" = "$M/version" ]; }
 wait_for 5 held || fail 'a process holds a file'

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Names of objects: what may be one, and what mv, ln and mknod may do with it.
 # timeout: 60
+# shellcheck disable=SC2016
 . "$(dirname "$0")/../lib.sh"
 require python3
 mount_domfs
@@ -24,14 +25,19 @@ good() {	# NAME WHAT
 	ok 'and back' mv -T "$D/other" "$D/$1"
 	ok 'it is removed' rmdir "$D/$1"
 }
+# By functions, so that no strange name gets into the name of a point.
+name=
+make() { mkdir "$D/$name"; }
+move() { mv -T "$D/good" "$D/$name"; }
 bad() {		# ERRNO NAME WHAT
-	refused "$1" mkdir "$D/$2"
+	name=$2
+	refused "$1" make "$3"
 	is "$(ls -A "$D")" '' "$3: nothing is made"
 	mkdir "$D/good"
 	# mv's own words for EINVAL and EXDEV would be about something else
 	was=$1
 	[ "$was" != EINVAL ] || was=EBADMSG
-	refused "$was" mv -T "$D/good" "$D/$2"
+	refused "$was" move "$3"
 	is "$(ls -A "$D")" good "$3: nothing is renamed"
 	rmdir "$D/good"
 }
@@ -117,11 +123,12 @@ print(rename('a', 'b', 2), rename('a', 'c', 4), rename('a', 'b', 1), rename('a',
 PY
 is "$(cat "$TMP/exchange")" 'EPERM EPERM EEXIST done done' 'exchange and whiteout are refused, noreplace is obeyed'
 ok 'mv to a new name' mv "$D/a" "$D/c"
-is "$(cat "$D/c/uuid") $(ls "$D/c" | grep -c '^xml$')" "$ua 1" 'is the same domain'
+is "$(cat "$D/c/uuid")" "$ua" 'is the same domain'
 is "$(readlink "$M/by-uuid/$ua")" ../domains/c 'by-uuid follows'
 like "$(cat "$D/c/xml")" '<name>c</name>' 'so does its XML'
 ok 'the old name is free' mkdir "$D/a"
 isnt "$(cat "$D/a/uuid")" "$ua" 'for another domain'
+# shellcheck disable=SC2119
 remount_domfs
 is "$(cat "$D/c/uuid")" "$ua" 'and after a remount'
 done_testing

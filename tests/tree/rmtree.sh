@@ -1,6 +1,7 @@
 #!/bin/sh
 # A recursive delete of a domain or of the mount changes nothing; rmdir of the object by another process works afterwards.
 # timeout: 90
+# shellcheck disable=SC2016
 . "$(dirname "$0")/../lib.sh"
 require python3
 require rsync

@@ -60,7 +60,7 @@ takes autostart false 0
 takes autostart true 1
 takes autostart 0 0
 
-for n in 1 2; do
+for _ in 1 2; do
 	takes cpus 2 2
 	takes memory 1G 1073741824
 	takes title same same
@@ -189,6 +189,7 @@ is "$(when xml)" "$then" 'nor is the same document again'
 printf 'first\nsecond & last\n' > "$d/description"
 echo '<&">' > "$d/title"
 then=$(get xml)
+# shellcheck disable=SC2119
 remount_domfs
 is "$(get title)|$(get description)|$(get xml)" "<&\">|first
 second & last|$then" 'all of it is there after a remount'

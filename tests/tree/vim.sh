@@ -1,6 +1,7 @@
 #!/bin/sh
 # vim edits a definition in place; a refused write says so and keeps the old one.
 # timeout: 60
+# shellcheck disable=SC2016
 . "$(dirname "$0")/../lib.sh"
 require vim
 mount_domfs
