@@ -156,8 +156,7 @@ static void acl_follow_mode(struct key *k)
 	}
 }
 
-void access_set(struct object *o, const char *key, mode_t default_mode unused, unsigned mask,
-		const struct rights *r)
+void access_set(struct object *o, const char *key, mode_t default_mode unused, unsigned mask, const struct rights *r)
 {
 	struct key *k = key_make(o, key);
 
@@ -214,8 +213,7 @@ static int acl_mode(const struct key *acl, mode_t *mode, bool *minimal)
 			return -EINVAL;
 		}
 	}
-	if ((seen & (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER)) !=
-	    (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER))
+	if ((seen & (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER)) != (TAG_USER_OBJ | TAG_GROUP_OBJ | TAG_OTHER))
 		return -EINVAL;
 	if (named && !(seen & TAG_MASK))
 		return -EINVAL;
@@ -250,8 +248,7 @@ static int acl_put(struct key *k, const void *acl, size_t n, mode_t default_mode
 	return 0;
 }
 
-int access_set_acl(struct object *o, const char *key, mode_t default_mode, const void *acl,
-		   size_t n, struct error *err)
+int access_set_acl(struct object *o, const char *key, mode_t default_mode, const void *acl, size_t n, struct error *err)
 {
 	struct key *k = key_find(o, key);
 	int r = 0;
@@ -292,8 +289,8 @@ static bool in_group(const struct who *who, gid_t gid)
 }
 
 /* man 5 acl, "access check algorithm", after owner and named users: any matching group that grants is enough. */
-static bool group_may(const struct key *k, const struct rights *r, const struct who *who,
-		      unsigned mask, int may, bool *matched)
+static bool group_may(const struct key *k, const struct rights *r, const struct who *who, unsigned mask, int may,
+		      bool *matched)
 {
 	for (size_t i = 0; i < acl_count(k); i++) {
 		struct ace e = acl_entry(k, i);
@@ -327,8 +324,7 @@ static bool acl_may(const struct key *k, const struct rights *r, const struct wh
 	return !matched && (r->mode & may) == (unsigned)may;
 }
 
-bool access_may(const struct object *o, const char *key, mode_t default_mode, const struct who *who,
-		int may)
+bool access_may(const struct object *o, const char *key, mode_t default_mode, const struct who *who, int may)
 {
 	const struct key *k = key_find(o, key);
 	struct rights r;
@@ -449,8 +445,7 @@ int access_parse_line(struct object *o, struct str line, struct error *err)
 		goto bad;
 	return 0;
 bad:
-	return error_set(err, EINVAL, "the line '%.*s' is not KEY UID GID MODE ACL", (int)all.n,
-			 all.p);
+	return error_set(err, EINVAL, "the line '%.*s' is not KEY UID GID MODE ACL", (int)all.n, all.p);
 }
 
 void access_sweep(struct object *o, bool (*keep)(void *arg, const char *key), void *arg)

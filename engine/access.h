@@ -33,7 +33,8 @@ void access_set(struct object *o, const char *key, mode_t default_mode, unsigned
 const void *access_acl(const struct object *o, const char *key, size_t *n);
 /* Stores an ACL in xattr form and derives the mode from it; a minimal ACL (3 entries) is folded into the mode; n 0 removes.
  * -EINVAL when malformed. */
-int access_set_acl(struct object *o, const char *key, mode_t default_mode, const void *acl, size_t n, struct error *err);
+int access_set_acl(struct object *o, const char *key, mode_t default_mode, const void *acl, size_t n,
+		   struct error *err);
 /* Whether WHO (with the groups of its passwd entry) may do MAY (04 read, 02 write, 01 search) on KEY.  Root may. For what the kernel
  * cannot check for us. */
 bool access_may(const struct object *o, const char *key, mode_t default_mode, const struct who *who, int may);

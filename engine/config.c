@@ -51,8 +51,7 @@ int fault_point(const char *name, struct error *err)
 	return 0;
 }
 
-static char *directory(const char *variable, const char *roots, const char *xdg,
-		       const char *fallback)
+static char *directory(const char *variable, const char *roots, const char *xdg, const char *fallback)
 {
 	const char *own = getenv(variable);
 	const char *base = getenv(xdg);
@@ -74,8 +73,7 @@ void config_defaults(void)
 	config_free();
 	config.root = geteuid() == 0;
 	config.hypervisor_timeout_ms = HYPERVISOR_TIMEOUT_MS;
-	config.state_dir =
-		directory("DOMFS_STATE_DIR", "/var/lib/domfs", "XDG_STATE_HOME", ".local/state");
+	config.state_dir = directory("DOMFS_STATE_DIR", "/var/lib/domfs", "XDG_STATE_HOME", ".local/state");
 	config.run_dir = directory("DOMFS_RUN_DIR", "/run/domfs", "XDG_RUNTIME_DIR", "/tmp");
 	arm(&crash, "DOMFS_CRASH");
 	arm(&fail, "DOMFS_FAIL");

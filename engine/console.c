@@ -9,10 +9,8 @@
 #include "loop.h"
 
 #define CONSOLE_KEPT (64u << 10)
-#define LOG_MAX                                                                                    \
-	(128u                                                                                      \
-	 << 10) /* the replay file is written anew with what the ring has when it grows past this */
-#define PENDING_MAX (16u << 10) /* what a guest that does not read may have waiting */
+#define LOG_MAX	     (128u << 10) /* the replay file is written anew with what the ring has when it grows past this */
+#define PENDING_MAX  (16u << 10)  /* what a guest that does not read may have waiting */
 
 void (*console_writable_hook)(struct console *c);
 
@@ -149,8 +147,7 @@ static void ready(void *arg, int events)
 	if ((events & (LOOP_READ | LOOP_HUP)) && !hear(c)) {
 		disconnect(c);
 		if (console_writable_hook)
-			console_writable_hook(
-				c); /* who waits to write learns that there is nobody */
+			console_writable_hook(c); /* who waits to write learns that there is nobody */
 		return;
 	}
 	if (events & LOOP_WRITE) {
@@ -177,10 +174,9 @@ void console_connect(struct console *c, int fd)
 int console_claim(struct console *c, const void *who, struct error *err)
 {
 	if (c->writer && c->writer != who)
-		return error_set(
-			err, EBUSY,
-			"somebody else has the console open for writing: open it read-only "
-			"to look on");
+		return error_set(err, EBUSY,
+				 "somebody else has the console open for writing: open it read-only "
+				 "to look on");
 	c->writer = who;
 	return 0;
 }

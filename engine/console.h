@@ -9,8 +9,8 @@
 #include "event.h"
 
 struct console {
-	struct ring out;	/* what the guest said; .grew tells the front end */
-	const void *writer;	/* the open file that may write; NULL: none */
+	struct ring out;    /* what the guest said; .grew tells the front end */
+	const void *writer; /* the open file that may write; NULL: none */
 	bool connected;
 	/* private below */
 	int fd;

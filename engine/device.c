@@ -19,9 +19,7 @@ const struct schema *device_schema(const struct node *n)
 
 enum part_kind device_kind(const struct node *n)
 {
-	return !strcmp(node_name(n), "disk")	    ? PART_DISK
-	       : !strcmp(node_name(n), "interface") ? PART_NIC
-						    : PART_DEVICE;
+	return !strcmp(node_name(n), "disk") ? PART_DISK : !strcmp(node_name(n), "interface") ? PART_NIC : PART_DEVICE;
 }
 
 char *device_name(const struct node *n)
@@ -46,9 +44,7 @@ struct node *device_by_alias(const struct node *root, const char *alias)
 
 struct node *device_find(const struct node *root, enum part_kind kind, const char *name)
 {
-	static const char *const elements[] = {
-		[PART_DISK] = "disk", [PART_NIC] = "interface", [PART_DEVICE] = NULL
-	};
+	static const char *const elements[] = { [PART_DISK] = "disk", [PART_NIC] = "interface", [PART_DEVICE] = NULL };
 	const char *element = kind == PART_VCPU ? NULL : elements[kind];
 	struct node *n;
 
@@ -163,14 +159,12 @@ struct part *part_find(struct domain *d, enum part_kind kind, enum view view, co
 
 	if (p && staged_in(p, view))
 		return p;
-	if (kind == PART_VCPU ? is_vcpu(d, view, name)
-			      : device_find(domain_root(d, view), kind, name) != NULL)
+	if (kind == PART_VCPU ? is_vcpu(d, view, name) : device_find(domain_root(d, view), kind, name) != NULL)
 		return part_get(d, kind, name);
 	return NULL;
 }
 
-static void each_vcpu(struct domain *d, enum view view, void (*fn)(void *arg, struct part *p),
-		      void *arg)
+static void each_vcpu(struct domain *d, enum view view, void (*fn)(void *arg, struct part *p), void *arg)
 {
 	uint64_t max = view == VIEW_NOW ? d->cpus_max : d->next_cpus_max;
 	char name[24];
@@ -181,8 +175,7 @@ static void each_vcpu(struct domain *d, enum view view, void (*fn)(void *arg, st
 	}
 }
 
-void parts_each(struct domain *d, enum part_kind kind, enum view view,
-		void (*fn)(void *arg, struct part *p), void *arg)
+void parts_each(struct domain *d, enum part_kind kind, enum view view, void (*fn)(void *arg, struct part *p), void *arg)
 {
 	struct node *n;
 
@@ -336,8 +329,7 @@ void part_xml(struct part *p, enum view view, bool secrets, struct buf *out)
 
 /* ---- staging ---- */
 
-static int stage_disk(struct domain *d, enum view view, const char *name, struct node *n,
-		      struct error *err)
+static int stage_disk(struct domain *d, enum view view, const char *name, struct node *n, struct error *err)
 {
 	static const struct {
 		const char *prefix, *bus, *device;
@@ -351,13 +343,11 @@ static int stage_disk(struct domain *d, enum view view, const char *name, struct
 	while (i < ARRAY_SIZE(rows) && !str_starts(name, rows[i].prefix))
 		i++;
 	if (i == ARRAY_SIZE(rows))
-		return error_set(
-			err, EINVAL,
-			"a disk's name says how it is attached: expected vda.. (virtio), sda.. (scsi, sata, "
-			"usb), hda.. (ide) or fda.. (floppy)");
+		return error_set(err, EINVAL,
+				 "a disk's name says how it is attached: expected vda.. (virtio), sda.. (scsi, sata, "
+				 "usb), hda.. (ide) or fda.. (floppy)");
 	bus = rows[i].bus;
-	if (!strcmp(bus,
-		    "scsi")) { /* without a SCSI controller the machine's own SATA one is what is meant */
+	if (!strcmp(bus, "scsi")) { /* without a SCSI controller the machine's own SATA one is what is meant */
 		struct node *c = node_first(domain_root(d, view), "devices/controller");
 		while (c && !node_is(c, "@type", "scsi"))
 			c = node_next(c, "controller");
@@ -370,8 +360,8 @@ static int stage_disk(struct domain *d, enum view view, const char *name, struct
 	return 0;
 }
 
-static int stage(struct domain *d, enum part_kind kind, enum view view, const char *name,
-		 struct doc **out, struct error *err)
+static int stage(struct domain *d, enum part_kind kind, enum view view, const char *name, struct doc **out,
+		 struct error *err)
 {
 	static const char *const empty[] = {
 		[PART_DISK] = "<disk/>", [PART_NIC] = "<interface/>", [PART_DEVICE] = "<device/>"
@@ -392,8 +382,8 @@ static int stage(struct domain *d, enum part_kind kind, enum view view, const ch
 	return r;
 }
 
-int part_make(struct domain *d, enum part_kind kind, enum view view, const char *name,
-	      struct part **out, struct error *err)
+int part_make(struct domain *d, enum part_kind kind, enum view view, const char *name, struct part **out,
+	      struct error *err)
 {
 	struct doc *doc = NULL;
 	struct part *p;

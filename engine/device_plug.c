@@ -25,8 +25,7 @@ static struct node *added_node(const struct doc *doc, enum part_kind kind, const
 }
 
 /* The running guest's document with the element in it, complete; outputs are kept out of what the driver completes. */
-static int live_with(struct domain *d, const struct node *element, struct doc **out,
-		     struct error *err)
+static int live_with(struct domain *d, const struct node *element, struct doc **out, struct error *err)
 {
 	autodoc struct doc *doc = doc_copy(domain_doc(d, VIEW_NOW));
 	int r;
@@ -109,8 +108,8 @@ static int attach_all(struct domain *d, struct doc *next, struct vec *aliases, s
 }
 
 /* NEXT gets the guest's document with the device in it; ALIASES what was attached. */
-static int plug_live(struct domain *d, const struct node *element, struct doc **next,
-		     struct vec *aliases, struct error *err)
+static int plug_live(struct domain *d, const struct node *element, struct doc **next, struct vec *aliases,
+		     struct error *err)
 {
 	int r;
 
@@ -137,8 +136,8 @@ static int plug_live(struct domain *d, const struct node *element, struct doc **
 }
 
 /* The definition with the element.  LIVE, if any, has it complete: the next start gives it the same address. */
-static int draft_with(struct domain *d, struct draft *dr, const struct node *element,
-		      const struct node *live, struct error *err)
+static int draft_with(struct domain *d, struct draft *dr, const struct node *element, const struct node *live,
+		      struct error *err)
 {
 	autodoc struct doc *old = NULL;
 	int r = draft_edit(d, dr, err);
@@ -153,24 +152,20 @@ static int draft_with(struct domain *d, struct draft *dr, const struct node *ele
 	return draft_complete(d, dr, old, err);
 }
 
-static int check_element(enum part_kind kind, const char *name, const struct node *element,
-			 struct error *err)
+static int check_element(enum part_kind kind, const char *name, const struct node *element, struct error *err)
 {
 	const struct schema *s = device_schema(element);
 	autofree char *its = NULL;
 
 	if (!s)
-		return error_set(err, EINVAL, "line %ld: <%s> is no device", node_line(element),
-				 node_name(element));
+		return error_set(err, EINVAL, "line %ld: <%s> is no device", node_line(element), node_name(element));
 	if (device_kind(element) != kind)
 		return error_set(err, EINVAL, "<%s> belongs to %s", node_name(element),
-				 kind == PART_DEVICE
-					 ? device_kind(element) == PART_DISK ? "disks/" : "nics/"
-					 : "devices/, nics/ or disks/ by its element");
+				 kind == PART_DEVICE ? device_kind(element) == PART_DISK ? "disks/" : "nics/"
+						     : "devices/, nics/ or disks/ by its element");
 	its = device_name(element);
 	if (!str_eq(its, name))
-		return error_set(err, EINVAL,
-				 "the element names itself '%s', but its directory is '%s'",
+		return error_set(err, EINVAL, "the element names itself '%s', but its directory is '%s'",
 				 its ? its : "", name);
 	return schema_check(s, element, err);
 }
@@ -180,12 +175,11 @@ int owner_only(struct domain *d, const struct who *who, struct error *err)
 {
 	if (!who || access_owner(&d->obj, who))
 		return 0;
-	return error_set(err, EPERM,
-			 "this changes the running guest only, which is left to its owner");
+	return error_set(err, EPERM, "this changes the running guest only, which is left to its owner");
 }
 
-int device_plug(struct domain *d, enum part_kind kind, const char *name, const struct node *element,
-		enum view view, const struct who *who, struct error *err)
+int device_plug(struct domain *d, enum part_kind kind, const char *name, const struct node *element, enum view view,
+		const struct who *who, struct error *err)
 {
 	bool live = view == VIEW_NOW && domain_active(d);
 	bool keep = d->persistent && !device_find(domain_root(d, VIEW_CONFIG), kind, name);
@@ -198,9 +192,7 @@ int device_plug(struct domain *d, enum part_kind kind, const char *name, const s
 		r = check_element(kind, name, element, err);
 	if (r == 0 && live && device_find(domain_root(d, VIEW_NOW), kind, name))
 		r = error_set(err, EEXIST, "the running guest has '%s' already", name);
-	if (r == 0 &&
-	    (keep ||
-	     !live)) /* whatever refuses the definition refuses before the guest is touched */
+	if (r == 0 && (keep || !live)) /* whatever refuses the definition refuses before the guest is touched */
 		r = draft_with(d, &dr, element, NULL, err);
 	if (r == 0)
 		r = dr.full ? draft_may(d, &dr, who, err) : owner_only(d, who, err);
@@ -224,12 +216,10 @@ int device_plug(struct domain *d, enum part_kind kind, const char *name, const s
 /* ---- out ---- */
 
 /* Without the element; one that the user did not write himself came from the defaults and would come again. */
-static int definition_without(struct domain *d, enum part_kind kind, const char *name,
-			      struct error *err)
+static int definition_without(struct domain *d, enum part_kind kind, const char *name, struct error *err)
 {
 	struct node *full = device_find(domain_root(d, VIEW_CONFIG), kind, name), *n;
-	autodoc struct doc *old =
-		NULL; /* without it, so that none of its like takes over its address */
+	autodoc struct doc *old = NULL; /* without it, so that none of its like takes over its address */
 	autodraft struct draft dr = { 0 };
 	int r;
 
@@ -240,11 +230,10 @@ static int definition_without(struct domain *d, enum part_kind kind, const char 
 		return r;
 	n = device_in_config(doc_root(dr.config), full);
 	if (!n)
-		return error_set(
-			err, EBUSY,
-			"'%s' comes with the machine: say in xml what is to be in its place "
-			"(model='none', where there is such a thing)",
-			name);
+		return error_set(err, EBUSY,
+				 "'%s' comes with the machine: say in xml what is to be in its place "
+				 "(model='none', where there is such a thing)",
+				 name);
 	node_remove(n);
 	old = doc_copy(domain_doc(d, VIEW_CONFIG));
 	node_remove(device_find(doc_root(old), kind, name));
@@ -254,8 +243,7 @@ static int definition_without(struct domain *d, enum part_kind kind, const char 
 
 static int unplug_live(struct domain *d, enum part_kind kind, const char *name, struct error *err)
 {
-	autodoc struct doc *copy =
-		doc_copy(domain_doc(d, VIEW_NOW)); /* lives while the driver waits */
+	autodoc struct doc *copy = doc_copy(domain_doc(d, VIEW_NOW)); /* lives while the driver waits */
 	struct node *dev = device_find(doc_root(copy), kind, name);
 	autofree char *alias = NULL;
 	int r;
@@ -280,8 +268,7 @@ static int unplug_live(struct domain *d, enum part_kind kind, const char *name, 
 	return 0;
 }
 
-int device_unplug(struct domain *d, enum part_kind kind, const char *name, enum view view,
-		  struct error *err)
+int device_unplug(struct domain *d, enum part_kind kind, const char *name, enum view view, struct error *err)
 {
 	int r = fault_point("unplug:begin", err);
 
@@ -329,8 +316,7 @@ static void forget_late(void *arg)
 
 void device_detached(struct domain *d, const char *alias, bool refused)
 {
-	struct node *n =
-		domain_active(d) && alias ? device_by_alias(domain_root(d, VIEW_NOW), alias) : NULL;
+	struct node *n = domain_active(d) && alias ? device_by_alias(domain_root(d, VIEW_NOW), alias) : NULL;
 	autofree char *name = n ? device_name(n) : NULL;
 	enum part_kind kind = n ? device_kind(n) : PART_DEVICE;
 	struct part *p = name ? part_find(d, kind, VIEW_NOW, name) : NULL;

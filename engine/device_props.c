@@ -2,14 +2,12 @@
 /* The files of a part: its rows, its xml.  Writing the row that completes a staged part plugs it. */
 #include "device_impl.h"
 
-int part_prop_show(struct part *p, enum view view, const struct prop *row, struct buf *out,
-		   struct error *err)
+int part_prop_show(struct part *p, enum view view, const struct prop *row, struct buf *out, struct error *err)
 {
 	struct node *n = part_node(p, view);
 
 	if (!n)
-		return error_set(err, ENODEV, "%s: '%s' is not in this definition",
-				 p->domain->obj.name, p->obj.name);
+		return error_set(err, ENODEV, "%s: '%s' is not in this definition", p->domain->obj.name, p->obj.name);
 	prop_show(row, n, out);
 	return 0;
 }
@@ -34,12 +32,10 @@ void nic_follow(struct node *n, const struct prop *row)
 
 static bool completes(const struct part *p, const struct prop *row)
 {
-	return p->kind == PART_NIC &&
-	       (!strcmp(row->path, "@type") || str_starts(row->path, "source/@"));
+	return p->kind == PART_NIC && (!strcmp(row->path, "@type") || str_starts(row->path, "source/@"));
 }
 
-int part_plug(struct part *p, enum view view, const struct node *element, const struct who *who,
-	      struct error *err)
+int part_plug(struct part *p, enum view view, const struct node *element, const struct who *who, struct error *err)
 {
 	struct domain *d = p->domain;
 	int r = device_plug(d, p->kind, p->obj.name, element, view, who, err);
@@ -55,8 +51,8 @@ int part_plug(struct part *p, enum view view, const struct node *element, const 
 	return 0;
 }
 
-static int store_staged(struct part *p, enum view view, const struct prop *row, struct str text,
-			const struct who *who, struct error *err)
+static int store_staged(struct part *p, enum view view, const struct prop *row, struct str text, const struct who *who,
+			struct error *err)
 {
 	autodoc struct doc *copy = doc_copy(p->staged); /* a refused plug leaves what was staged */
 	int r = prop_store(row, doc_root(copy), text, err);
@@ -95,15 +91,14 @@ int part_edit(struct part *p, struct draft *dr, struct node **n, struct error *e
 
 char *part_live_alias(struct part *p)
 {
-	struct node *n = domain_active(p->domain) ? device_find(domain_root(p->domain, VIEW_NOW),
-								p->kind, p->obj.name)
-						  : NULL;
+	struct node *n =
+		domain_active(p->domain) ? device_find(domain_root(p->domain, VIEW_NOW), p->kind, p->obj.name) : NULL;
 
 	return n ? xstrdup(node_get(n, "alias/@name")) : NULL;
 }
 
-static int set_live(struct part *p, const char *alias, const struct prop *row, struct str text,
-		    bool defined, struct error *err)
+static int set_live(struct part *p, const char *alias, const struct prop *row, struct str text, bool defined,
+		    struct error *err)
 {
 	struct domain *d = p->domain;
 	int r = row->flags & P_LIVE ? live_set(d, alias, row, text, err) : -ENOTSUP;
@@ -113,11 +108,10 @@ static int set_live(struct part *p, const char *alias, const struct prop *row, s
 		return 0;
 	}
 	if (r == -ENOTSUP)
-		return error_set(
-			err, EBUSY,
-			"it cannot change while the guest runs, and '%s' is in no definition that could "
-			"wait for the next start",
-			p->obj.name);
+		return error_set(err, EBUSY,
+				 "it cannot change while the guest runs, and '%s' is in no definition that could "
+				 "wait for the next start",
+				 p->obj.name);
 	if (r == 0 && domain_active(d)) {
 		object_changed(&d->obj, 1u << FACET_DOC);
 		(void)!domain_save_run(d, NULL);
@@ -125,8 +119,8 @@ static int set_live(struct part *p, const char *alias, const struct prop *row, s
 	return r;
 }
 
-static int store_plugged(struct part *p, enum view view, const struct prop *row, struct str text,
-			 const struct who *who, struct error *err)
+static int store_plugged(struct part *p, enum view view, const struct prop *row, struct str text, const struct who *who,
+			 struct error *err)
 {
 	struct domain *d = p->domain;
 	autofree char *alias = view == VIEW_NOW ? part_live_alias(p) : NULL;
@@ -149,8 +143,8 @@ static int store_plugged(struct part *p, enum view view, const struct prop *row,
 	return r;
 }
 
-int part_prop_store(struct part *p, enum view view, const struct prop *row, struct str text,
-		    const struct who *who, struct error *err)
+int part_prop_store(struct part *p, enum view view, const struct prop *row, struct str text, const struct who *who,
+		    struct error *err)
 {
 	struct domain *d = p->domain;
 	autojob struct job job = { .uid = who ? who->uid : 0 };
@@ -159,8 +153,7 @@ int part_prop_store(struct part *p, enum view view, const struct prop *row, stru
 
 	may_wait();
 	if (row->flags & P_READONLY)
-		return error_set(err, EPERM, "%s: %s %s cannot be changed", d->obj.name,
-				 p->obj.name, name);
+		return error_set(err, EPERM, "%s: %s %s cannot be changed", d->obj.name, p->obj.name, name);
 	object_ref(&p->obj);
 	r = job_begin(&job, &d->jobs, "change", err);
 	if (r == 0)
@@ -197,16 +190,14 @@ static void name_it(struct part *p, struct node *n)
 		node_setf(n, "alias/@name", "ua-%s", p->obj.name);
 }
 
-static int change_live_rows(struct part *p, const char *alias, const struct node *next,
-			    struct error *err)
+static int change_live_rows(struct part *p, const char *alias, const struct node *next, struct error *err)
 {
 	struct domain *d = p->domain;
 	const struct schema *s = device_schema(next);
 
 	for (const struct prop *row = s->props; row->path; row++) {
 		autobuf struct buf want = { 0 }, have = { 0 };
-		struct node *now =
-			domain_active(d) ? device_by_alias(domain_root(d, VIEW_NOW), alias) : NULL;
+		struct node *now = domain_active(d) ? device_by_alias(domain_root(d, VIEW_NOW), alias) : NULL;
 		int r;
 
 		if (!now || !(row->flags & P_LIVE) || row->type == T_SUB || row->type == T_LIST)
@@ -222,8 +213,7 @@ static int change_live_rows(struct part *p, const char *alias, const struct node
 	return 0;
 }
 
-static int replace(struct part *p, enum view view, struct node *element, const struct who *who,
-		   struct error *err)
+static int replace(struct part *p, enum view view, struct node *element, const struct who *who, struct error *err)
 {
 	struct domain *d = p->domain;
 	autofree char *alias = view == VIEW_NOW ? part_live_alias(p) : NULL;
@@ -233,21 +223,19 @@ static int replace(struct part *p, enum view view, struct node *element, const s
 	int r = part_edit(p, &dr, &n, err);
 
 	if (r == 0 && !n)
-		r = error_set(err, EBUSY, "'%s' is in no definition: detach it and plug another",
-			      p->obj.name);
+		r = error_set(err, EBUSY, "'%s' is in no definition: detach it and plug another", p->obj.name);
 	if (r < 0)
 		return r;
 	old = part_node(p, VIEW_CONFIG);
 	if (strcmp(node_name(n), node_name(element)))
-		return error_set(err, EINVAL, "'%s' is a <%s>, not a <%s>", p->obj.name,
-				 node_name(n), node_name(element));
+		return error_set(err, EINVAL, "'%s' is a <%s>, not a <%s>", p->obj.name, node_name(n),
+				 node_name(element));
 	schema_unmask(device_schema(element), element, old);
 	if (!node_has(element, "alias/@name") && node_has(old, "alias/@name"))
 		node_set(element, "alias/@name", node_get(old, "alias/@name"));
 	its = device_name(element);
 	if (!str_eq(its, p->obj.name))
-		return error_set(err, EINVAL,
-				 "the element names itself '%s', but its directory is '%s'",
+		return error_set(err, EINVAL, "the element names itself '%s', but its directory is '%s'",
 				 its ? its : "", p->obj.name);
 	r = schema_check(device_schema(element), element, err);
 	if (r < 0)
@@ -261,8 +249,7 @@ static int replace(struct part *p, enum view view, struct node *element, const s
 	return r < 0 ? r : draft_commit(d, &dr, false, err);
 }
 
-static int define(struct part *p, enum view view, struct str text, const struct who *who,
-		  struct error *err)
+static int define(struct part *p, enum view view, struct str text, const struct who *who, struct error *err)
 {
 	autodoc struct doc *doc = NULL;
 
@@ -272,16 +259,15 @@ static int define(struct part *p, enum view view, struct str text, const struct 
 	if (!doc)
 		return err && err->code ? -err->code : -EBADMSG;
 	if (!device_schema(doc_root(doc)))
-		return error_set(err, EINVAL, "line %ld: <%s> is no device",
-				 node_line(doc_root(doc)), node_name(doc_root(doc)));
+		return error_set(err, EINVAL, "line %ld: <%s> is no device", node_line(doc_root(doc)),
+				 node_name(doc_root(doc)));
 	if (!p->staged)
 		return replace(p, view, doc_root(doc), who, err);
 	name_it(p, doc_root(doc));
 	return part_plug(p, view, doc_root(doc), who, err);
 }
 
-int part_define(struct part *p, enum view view, struct str text, const struct who *who,
-		struct error *err)
+int part_define(struct part *p, enum view view, struct str text, const struct who *who, struct error *err)
 {
 	struct domain *d = p->domain;
 	autojob struct job job = { .uid = who ? who->uid : 0 };

@@ -21,11 +21,9 @@ static void show(const struct node *n, struct buf *out)
 		return;
 	}
 	if (node_has(n, "source/@volume")) {
-		buf_printf(out, "%s/%s", node_get_or(n, "source/@pool", ""),
-			   node_get(n, "source/@volume"));
+		buf_printf(out, "%s/%s", node_get_or(n, "source/@pool", ""), node_get(n, "source/@volume"));
 	} else if (node_has(n, "source/@protocol")) {
-		buf_printf(out, "%s://%s", node_get(n, "source/@protocol"),
-			   node_get_or(n, "source/host/@name", ""));
+		buf_printf(out, "%s://%s", node_get(n, "source/@protocol"), node_get_or(n, "source/host/@name", ""));
 		if (node_has(n, "source/host/@port"))
 			buf_printf(out, ":%s", node_get(n, "source/host/@port"));
 		buf_printf(out, "/%s", node_get_or(n, "source/@name", ""));
@@ -37,8 +35,7 @@ int disk_source_show(struct part *p, enum view view, struct buf *out, struct err
 	struct node *n = part_node(p, view);
 
 	if (!n)
-		return error_set(err, ENODEV, "%s: '%s' is not in this definition",
-				 p->domain->obj.name, p->obj.name);
+		return error_set(err, ENODEV, "%s: '%s' is not in this definition", p->domain->obj.name, p->obj.name);
 	show(n, out);
 	return 0;
 }
@@ -61,17 +58,14 @@ static int check(const struct node *n, struct str text, struct error *err)
 			err, EINVAL,
 			"a disk without an image: write its path, or detach the disk (only drives can be empty)");
 	if (text.n && memchr(text.p, ':', text.n) && text.p[0] != '/')
-		return error_set(
-			err, ENOTSUP,
-			"'%.*s' is no path: write a source on the network as <source> in xml",
-			(int)text.n, text.p);
-	if (text.n && text.p[0] != '/')
-		return error_set(err, EINVAL, "'%.*s' is relative: write the whole path, from '/'",
+		return error_set(err, ENOTSUP, "'%.*s' is no path: write a source on the network as <source> in xml",
 				 (int)text.n, text.p);
+	if (text.n && text.p[0] != '/')
+		return error_set(err, EINVAL, "'%.*s' is relative: write the whole path, from '/'", (int)text.n,
+				 text.p);
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
-			return error_set(err, EINVAL,
-					 "the path has a control character at byte %zu", i + 1);
+			return error_set(err, EINVAL, "the path has a control character at byte %zu", i + 1);
 	return 0;
 }
 
@@ -91,8 +85,8 @@ static void edit(struct node *n, const char *path)
 		node_set(n, "driver/@type", is_drive(n) ? "raw" : format_of(path));
 }
 
-static int plug(struct part *p, enum view view, struct str text, const char *path,
-		const struct who *who, struct error *err)
+static int plug(struct part *p, enum view view, struct str text, const char *path, const struct who *who,
+		struct error *err)
 {
 	autodoc struct doc *copy = doc_copy(p->staged);
 	int r = check(doc_root(copy), text, err);
@@ -122,22 +116,20 @@ static int change_medium(struct part *p, const char *alias, const char *path, st
 	return 0;
 }
 
-static int change(struct part *p, enum view view, struct str text, const char *path,
-		  const struct who *who, struct error *err)
+static int change(struct part *p, enum view view, struct str text, const char *path, const struct who *who,
+		  struct error *err)
 {
 	struct domain *d = p->domain;
 	autofree char *alias = view == VIEW_NOW ? part_live_alias(p) : NULL;
 	autodraft struct draft dr = { 0 };
 	struct node *now = part_node(p, view), *n;
-	int r = now ? check(now, text, err)
-		    : error_set(err, ENODEV, "it is not in this definition");
+	int r = now ? check(now, text, err) : error_set(err, ENODEV, "it is not in this definition");
 
 	if (r == 0 && alias && !is_drive(now))
-		return error_set(
-			err, EBUSY,
-			"the running guest uses the disk: detach it and plug another, or write "
-			"config/disks/%s/source for the next start",
-			p->obj.name);
+		return error_set(err, EBUSY,
+				 "the running guest uses the disk: detach it and plug another, or write "
+				 "config/disks/%s/source for the next start",
+				 p->obj.name);
 	if (r == 0)
 		r = part_edit(p, &dr, &n, err);
 	if (r < 0)
@@ -157,8 +149,7 @@ static int change(struct part *p, enum view view, struct str text, const char *p
 	return r;
 }
 
-int disk_source_store(struct part *p, enum view view, struct str text, const struct who *who,
-		      struct error *err)
+int disk_source_store(struct part *p, enum view view, struct str text, const struct who *who, struct error *err)
 {
 	struct domain *d = p->domain;
 	autojob struct job job = { .uid = who ? who->uid : 0 };

@@ -27,8 +27,8 @@ struct guard { /* what the SAX hook needs to know */
 	char *message;
 };
 
-static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int nns, const xmlChar **ns,
-		     int nattr, int ndflt, const xmlChar **attr)
+static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int nns,
+		     const xmlChar **ns, int nattr, int ndflt, const xmlChar **attr)
 {
 	xmlParserCtxtPtr ctxt = ctx;
 	struct guard *g = ctxt->_private;
@@ -70,15 +70,19 @@ static void on_error(void *ctx, xmlErrorPtr e)
 static int refusal(struct guard *g, struct error *err)
 {
 	if (g->dtd)
-		return error_set(err, EBADMSG, "line %ld: a document type declaration is not accepted: definitions have no entities", g->line);
+		return error_set(err, EBADMSG,
+				 "line %ld: a document type declaration is not accepted: definitions have no entities",
+				 g->line);
 	if (g->too_deep)
-		return error_set(err, EBADMSG, "line %ld: elements are nested more than %d deep", g->line, DOC_MAX_DEPTH);
-	return error_set(err, EBADMSG, "line %ld: %s", g->line, g->message ? g->message : "the text is not well-formed XML");
+		return error_set(err, EBADMSG, "line %ld: elements are nested more than %d deep", g->line,
+				 DOC_MAX_DEPTH);
+	return error_set(err, EBADMSG, "line %ld: %s", g->line,
+			 g->message ? g->message : "the text is not well-formed XML");
 }
 
 static xmlDocPtr parse(struct str text, struct error *err)
 {
-	struct guard g = {.err = err};
+	struct guard g = { .err = err };
 	xmlParserCtxtPtr ctxt = xmlNewParserCtxt();
 	xmlDocPtr x;
 
@@ -89,7 +93,8 @@ static xmlDocPtr parse(struct str text, struct error *err)
 	ctxt->sax->startElementNs = on_start;
 	ctxt->sax->internalSubset = on_subset;
 	xmlSetStructuredErrorFunc(&g, on_error);
-	x = xmlCtxtReadMemory(ctxt, text.p, (int)text.n, "definition", NULL, XML_PARSE_NONET | XML_PARSE_BIG_LINES | XML_PARSE_NOCDATA);
+	x = xmlCtxtReadMemory(ctxt, text.p, (int)text.n, "definition", NULL,
+			      XML_PARSE_NONET | XML_PARSE_BIG_LINES | XML_PARSE_NOCDATA);
 	xmlSetStructuredErrorFunc(NULL, NULL);
 	if (x && (!ctxt->wellFormed || g.dtd || g.too_deep || !xmlDocGetRootElement(x))) {
 		xmlFreeDoc(x);
@@ -105,7 +110,7 @@ static xmlDocPtr parse(struct str text, struct error *err)
 /* Without XML's white space around it: before an <?xml ...?> it would be an error that nobody understands. */
 static struct str blank_trimmed(struct str text)
 {
-	static const char blanks[] = {' ', '\t', '\r', '\n'};
+	static const char blanks[] = { ' ', '\t', '\r', '\n' };
 
 	while (text.n && memchr(blanks, text.p[0], sizeof(blanks))) {
 		text.p++;
@@ -215,10 +220,13 @@ struct node *node_parent(const struct node *n)
 static const struct {
 	const char *prefix, *uri;
 } spaces[] = {
-	{"qemu", "http://libvirt.org/schemas/domain/qemu/1.0"},	    {"lxc", "http://libvirt.org/schemas/domain/lxc/1.0"},
-	{"xen", "http://libvirt.org/schemas/domain/xen/1.0"},	    {"bhyve", "http://libvirt.org/schemas/domain/bhyve/1.0"},
-	{"vmware", "http://libvirt.org/schemas/domain/vmware/1.0"}, {"test", "http://libvirt.org/schemas/domain/test/1.0"},
-	{"ch", "http://libvirt.org/schemas/domain/ch/1.0"},
+	{ "qemu", "http://libvirt.org/schemas/domain/qemu/1.0" },
+	{ "lxc", "http://libvirt.org/schemas/domain/lxc/1.0" },
+	{ "xen", "http://libvirt.org/schemas/domain/xen/1.0" },
+	{ "bhyve", "http://libvirt.org/schemas/domain/bhyve/1.0" },
+	{ "vmware", "http://libvirt.org/schemas/domain/vmware/1.0" },
+	{ "test", "http://libvirt.org/schemas/domain/test/1.0" },
+	{ "ch", "http://libvirt.org/schemas/domain/ch/1.0" },
 };
 
 /* The URI that NAME's prefix stands for and the rest in *LOCAL; NULL: no prefix. */
@@ -254,7 +262,8 @@ bool doc_is_element(xmlNodePtr x, const char *name, size_t n)
 		return !strncmp((const char *)x->name, name, n) && x->name[n] == 0;
 	uri = doc_namespace(name, n, &local);
 	n -= local - name;
-	return uri && !strcmp((const char *)x->ns->href, uri) && !strncmp((const char *)x->name, local, n) && x->name[n] == 0;
+	return uri && !strcmp((const char *)x->ns->href, uri) && !strncmp((const char *)x->name, local, n) &&
+	       x->name[n] == 0;
 }
 
 static xmlNodePtr seek(xmlNodePtr x, const char *name, size_t n)
@@ -287,7 +296,6 @@ xmlNodePtr doc_walk(xmlNodePtr x, const char *path, const char **rest)
 	*rest = path;
 	return x;
 }
-
 
 /* The one text of an attribute or element, borrowed; several pieces (a comment in between) are merged first. */
 static const char *content(xmlNodePtr parent, xmlNodePtr first)

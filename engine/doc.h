@@ -47,7 +47,7 @@ void node_print(const struct node *n, struct buf *out); /* one element, own line
 
 struct node *doc_root(const struct doc *doc);
 const char *node_name(const struct node *n);
-long node_line(const struct node *n);		/* 0 for one that we made */
+long node_line(const struct node *n); /* 0 for one that we made */
 /* "qemu" for one in a namespace that libvirt defines, NULL for one in none or in a foreign one. */
 const char *node_space(const struct node *n);
 bool node_foreign(const struct node *n);	/* in some namespace */
@@ -78,12 +78,12 @@ uint64_t node_size(const struct node *base, const char *path, uint64_t dflt);
 void node_set(struct node *base, const char *path, const char *value);
 void node_setf(struct node *base, const char *path, const char *fmt, ...) printf_like(3, 4);
 void node_set_size(struct node *base, const char *path, uint64_t bytes); /* with unit='KiB' or 'bytes' */
-struct node *node_add(struct node *parent, const char *name); /* a new last child */
+struct node *node_add(struct node *parent, const char *name);		 /* a new last child */
 struct node *node_add_after(struct node *sibling, const char *name);
-struct node *node_make(struct node *base, const char *path);  /* the element at PATH, made if absent */
+struct node *node_make(struct node *base, const char *path);		/* the element at PATH, made if absent */
 struct node *node_import(struct node *parent, const struct node *from); /* a deep copy, as last child */
 struct node *node_import_after(struct node *sibling, const struct node *from);
-struct node *node_replace(struct node *old, const struct node *with);	/* a deep copy in OLD's place; OLD is freed */
+struct node *node_replace(struct node *old, const struct node *with); /* a deep copy in OLD's place; OLD is freed */
 void node_remove(struct node *n);
 /* Same element name, attributes, text and children in order (white space and comments aside)? */
 bool node_equal(const struct node *a, const struct node *b);

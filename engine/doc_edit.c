@@ -27,7 +27,6 @@ static bool is_blank(xmlNodePtr x)
 	return x && x->type == XML_TEXT_NODE && xmlIsBlankNode(x);
 }
 
-
 /* The "\n    " that stands before X, as a copy; NULL when X stands right behind something. */
 static char *indent_before(xmlNodePtr x)
 {
@@ -47,7 +46,6 @@ static xmlNodePtr first_element(xmlNodePtr parent)
 		x = x->next;
 	return x;
 }
-
 
 /* How a child of PARENT is indented: like its other children, else two deeper than PARENT; NULL in a document without lines. */
 static char *child_indent(xmlNodePtr parent)
@@ -114,7 +112,8 @@ static void insert(xmlNodePtr parent, xmlNodePtr after, xmlNodePtr x)
 	}
 	link_in(parent, after, x);
 	if (indent && first && !x->next) { /* the end tag goes on a line of its own */
-		autofree char *own = parent->parent && parent->parent->type == XML_ELEMENT_NODE ? indent_before(parent) : NULL;
+		autofree char *own =
+			parent->parent && parent->parent->type == XML_ELEMENT_NODE ? indent_before(parent) : NULL;
 		link_in(parent, x, blank_node(own ? own : "\n"));
 	}
 }
@@ -341,7 +340,10 @@ void node_set_size(struct node *base, const char *path, uint64_t bytes)
 /* Copies a comment, CDATA section or processing instruction at P; what follows it. */
 static const char *copy_other(const char *p, struct buf *out)
 {
-	const char *close = str_starts(p, "<!--") ? "-->" : str_starts(p, "<![CDATA[") ? "]]>" : p[1] == '?' ? "?>" : ">";
+	const char *close = str_starts(p, "<!--")	 ? "-->"
+			    : str_starts(p, "<![CDATA[") ? "]]>"
+			    : p[1] == '?'		 ? "?>"
+							 : ">";
 	const char *end = strstr(p, close);
 	size_t n = end ? (size_t)(end - p) + strlen(close) : strlen(p);
 

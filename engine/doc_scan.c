@@ -10,7 +10,7 @@ enum { S_TEXT, S_OPEN, S_TAG, S_QUOTE, S_END_TAG, S_PI, S_BANG, S_COMMENT, S_CDA
 
 void doc_scan_init(struct doc_scan *s)
 {
-	*s = (struct doc_scan){.state = S_TEXT};
+	*s = (struct doc_scan){ .state = S_TEXT };
 }
 
 static bool blank(char c)

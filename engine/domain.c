@@ -133,8 +133,7 @@ int domain_reserve(const char *key, struct error *err)
 {
 	indexes_open();
 	if (hash_get(reserved, key))
-		return error_set(err, EEXIST, "'%s' is being taken by somebody else at this moment",
-				 key);
+		return error_set(err, EEXIST, "'%s' is being taken by somebody else at this moment", key);
 	hash_put(reserved, key, &reserved);
 	return 0;
 }

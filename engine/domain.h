@@ -15,26 +15,26 @@
 #include "units.h"
 
 enum domain_state { /* virsh domstate's words without blanks */
-	DOMAIN_SHUTOFF,
-	DOMAIN_STARTING,
-	DOMAIN_RUNNING,
-	DOMAIN_PAUSED,
-	DOMAIN_STOPPING, /* destroy or shutdown is going on in the hypervisor */
-	DOMAIN_CRASHED,
-	DOMAIN_SAVED,
+		    DOMAIN_SHUTOFF,
+		    DOMAIN_STARTING,
+		    DOMAIN_RUNNING,
+		    DOMAIN_PAUSED,
+		    DOMAIN_STOPPING, /* destroy or shutdown is going on in the hypervisor */
+		    DOMAIN_CRASHED,
+		    DOMAIN_SAVED,
 };
 extern const char *const domain_state_names[]; /* "shutoff" ... */
 
 struct domain {
 	struct object obj; /* first; obj.name is the domain's name */
 	char uuid[UUID_TEXT];
-	int id;		   /* > 0 while it runs */
+	int id; /* > 0 while it runs */
 	pid_t pid;
 	enum domain_state state;
-	char *reason;	   /* why it is in that state: booted, user, crashed, failed, shutdown, destroyed, unknown */
+	char *reason; /* why it is in that state: booted, user, crashed, failed, shutdown, destroyed, unknown */
 	bool persistent, autostart;
-	bool fresh;	   /* made by mkdir and not yet defined: takes name and uuid of the first definition as its own */
-	char *type;	   /* domain/@type */
+	bool fresh; /* made by mkdir and not yet defined: takes name and uuid of the first definition as its own */
+	char *type; /* domain/@type */
 	uint64_t cpus, cpus_max, memory, memory_max; /* in force now, bytes: kept so that `list` parses nothing */
 	uint64_t next_cpus, next_cpus_max, next_memory, next_memory_max; /* the same of the next start */
 	const struct driver *driver;
@@ -45,19 +45,22 @@ struct domain {
 	struct doc *full_doc, *live_doc; /* parsed on touch, see domain_doc */
 
 	struct jobs jobs;
-	char *error_text;  /* the last failure in words; "" never: NULL */
-	struct vec parts;  /* struct part that somebody looked up or staged */
+	char *error_text; /* the last failure in words; "" never: NULL */
+	struct vec parts; /* struct part that somebody looked up or staged */
 	struct waitq state_waiters;
 	struct console *console;
 	struct worker *worker;
-	void *priv;	   /* the driver's */
+	void *priv;	    /* the driver's */
 	struct record *run; /* what the run file holds */
 	char *run_dir;
-	char *was;	   /* its name before a rename that is not finished on disk, else NULL */
+	char *was;	     /* its name before a rename that is not finished on disk, else NULL */
 	bool storing, dirty; /* a write of the definition is on its way; something else is to be written after it */
 };
 
-enum view { VIEW_NOW, VIEW_CONFIG }; /* the running definition where there is one, else as the next start; the next start only */
+enum view {
+	VIEW_NOW,
+	VIEW_CONFIG
+}; /* the running definition where there is one, else as the next start; the next start only */
 
 /* Loads all definitions, finds running guests again (adopt, as tasks), starts what has autostart.  store_open was before. */
 int domains_open(struct error *err);
@@ -71,7 +74,10 @@ struct domain *domain_find_uuid(const char *uuid);
 struct domain *domain_find_id(int id);
 struct domain *domain_after(uint64_t serial); /* the one with the next higher serial: readdir; 0 gives the first */
 size_t domain_count(void);
-static inline struct domain *domain_of(struct object *o) { return container_of(o, struct domain, obj); }
+static inline struct domain *domain_of(struct object *o)
+{
+	return container_of(o, struct domain, obj);
+}
 
 /* mkdir: a complete, shut-off domain with sane defaults, owned by WHO.  Durable when it returns.  Bounded (250 ms); task. */
 int domain_make(const char *name, const struct who *who, mode_t mode, struct domain **out, struct error *err);
@@ -99,7 +105,8 @@ struct doc *domain_doc(struct domain *d, enum view view);
 
 /* A row of domain_schema as a file (memory, cpus, title ...). */
 int domain_prop_show(struct domain *d, enum view view, const struct prop *row, struct buf *out, struct error *err);
-int domain_prop_store(struct domain *d, enum view view, const struct prop *row, struct str text, const struct who *who, struct error *err);
+int domain_prop_store(struct domain *d, enum view view, const struct prop *row, struct str text, const struct who *who,
+		      struct error *err);
 int domain_set_autostart(struct domain *d, bool on, struct error *err); /* task */
 
 /* The counters.  May wait for the hypervisor (MEMORY, BLOCK), bounded by config.hypervisor_timeout_ms. Task. */

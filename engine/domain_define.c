@@ -63,11 +63,10 @@ static int check_name(struct domain *d, struct draft *dr, struct error *err)
 	if (!name || !strcmp(name, d->obj.name) || str_eq(plain, d->obj.name))
 		return 0;
 	if (!d->fresh)
-		return error_set(
-			err, EINVAL,
-			"line %ld: <name> is '%s', but this domain is '%s': rename it with mv, or leave "
-			"the name as it is",
-			node_line(node_child(root, "name")), name, d->obj.name);
+		return error_set(err, EINVAL,
+				 "line %ld: <name> is '%s', but this domain is '%s': rename it with mv, or leave "
+				 "the name as it is",
+				 node_line(node_child(root, "name")), name, d->obj.name);
 	node_set(root, "name", d->obj.name);
 	free(take(&dr->text));
 	return 0;
@@ -89,17 +88,15 @@ static int check_uuid(struct domain *d, struct draft *dr, struct error *err)
 	if (other == d)
 		return 0;
 	if (other)
-		return error_set(
-			err, EEXIST,
-			"line %ld: <uuid> %s is that of the domain '%s': leave the element out, or "
-			"give this one another",
-			line, dr->uuid, other->obj.name);
+		return error_set(err, EEXIST,
+				 "line %ld: <uuid> %s is that of the domain '%s': leave the element out, or "
+				 "give this one another",
+				 line, dr->uuid, other->obj.name);
 	if (!d->fresh)
-		return error_set(
-			err, EINVAL,
-			"line %ld: <uuid> is %s, but this domain's is %s and stays: leave the element "
-			"out",
-			line, dr->uuid, d->uuid);
+		return error_set(err, EINVAL,
+				 "line %ld: <uuid> is %s, but this domain's is %s and stays: leave the element "
+				 "out",
+				 line, dr->uuid, d->uuid);
 	return 0;
 }
 
@@ -111,17 +108,15 @@ static int check_type(struct domain *d, struct draft *dr, struct error *err)
 	dr->driver = driver_of_type(type);
 	if (!dr->driver) {
 		autofree char *types = driver_types();
-		return error_set(
-			err, ENOTSUP,
-			"line %ld: <domain>: no driver here serves type '%s': expected one of %s",
-			node_line(root), type ? type : "", types);
+		return error_set(err, ENOTSUP,
+				 "line %ld: <domain>: no driver here serves type '%s': expected one of %s",
+				 node_line(root), type ? type : "", types);
 	}
 	if (domain_active(d) && d->driver && dr->driver != d->driver)
-		return error_set(
-			err, EBUSY,
-			"line %ld: <domain>: the type cannot become '%s' while the guest runs under the "
-			"%s driver",
-			node_line(root), type, d->driver->name);
+		return error_set(err, EBUSY,
+				 "line %ld: <domain>: the type cannot become '%s' while the guest runs under the "
+				 "%s driver",
+				 node_line(root), type, d->driver->name);
 	return 0;
 }
 
@@ -171,9 +166,8 @@ static void unmask(struct domain *d, struct draft *dr)
 int draft_parse(struct domain *d, struct str text, struct draft *dr, struct error *err)
 {
 	if (!str_trim(text).n)
-		return error_set(
-			err, EINVAL,
-			"the text is empty: write a whole <domain> document, or rmdir the domain");
+		return error_set(err, EINVAL,
+				 "the text is empty: write a whole <domain> document, or rmdir the domain");
 	dr->config = doc_parse(text, "domain", err);
 	if (!dr->config)
 		return err && err->code ? -err->code : -EBADMSG;
@@ -245,9 +239,8 @@ int draft_commit(struct domain *d, struct draft *dr, bool keep, struct error *er
 	if (d->persistent) {
 		r = domain_reserve(dr->uuid, err);
 		if (r == 0) {
-			r = domain_store(d, (struct str){ t.config.p, t.config.n },
-					 (struct str){ t.full.p, t.full.n }, &t.numbers, dr->uuid,
-					 true, err);
+			r = domain_store(d, (struct str){ t.config.p, t.config.n }, (struct str){ t.full.p, t.full.n },
+					 &t.numbers, dr->uuid, true, err);
 			domain_unreserve(dr->uuid);
 		}
 	}
@@ -296,11 +289,10 @@ int draft_may(struct domain *d, const struct draft *dr, const struct who *who, s
 		return 0;
 	(void)!schema_each(&domain_schema, doc_root(dr->full), note_path, &p, NULL);
 	for (size_t i = 0; r == 0 && i < p.found.n; i++) {
-		int fd = open_as(domain_worker(d), who->uid, who->gid, p.found.at[i],
-				 O_RDONLY | O_NONBLOCK, PATH_CHECK_MS, err);
-		r = fd < 0 ? error_in(
-				     err, fd,
-				     "you are not the domain's owner, so you must be able to read what you give it")
+		int fd = open_as(domain_worker(d), who->uid, who->gid, p.found.at[i], O_RDONLY | O_NONBLOCK,
+				 PATH_CHECK_MS, err);
+		r = fd < 0 ? error_in(err, fd,
+				      "you are not the domain's owner, so you must be able to read what you give it")
 			   : 0;
 		if (fd >= 0)
 			close(fd);
@@ -317,8 +309,8 @@ static bool is_value(const struct prop *row)
 }
 
 /* The rows of one element, in order; the first that fails is named and ends it. */
-static int apply_rows(struct domain *d, const struct schema *s, const char *alias,
-		      const struct node *next, struct error *err)
+static int apply_rows(struct domain *d, const struct schema *s, const char *alias, const struct node *next,
+		      struct error *err)
 {
 	for (const struct prop *row = s->props; row->path; row++) {
 		autobuf struct buf want = { 0 }, have = { 0 };
@@ -327,8 +319,7 @@ static int apply_rows(struct domain *d, const struct schema *s, const char *alia
 
 		if (!(row->flags & P_LIVE) || !is_value(row))
 			continue;
-		now = alias ? device_by_alias(domain_root(d, VIEW_NOW), alias)
-			    : domain_root(d, VIEW_NOW);
+		now = alias ? device_by_alias(domain_root(d, VIEW_NOW), alias) : domain_root(d, VIEW_NOW);
 		if (!now)
 			return 0;
 		prop_show(row, now, &have);
@@ -341,8 +332,8 @@ static int apply_rows(struct domain *d, const struct schema *s, const char *alia
 			continue;
 		}
 		if (r < 0)
-			return error_in(err, r, "<%s> %s, which the running guest has as '%s'",
-					s->element, row->path, buf_text(&have));
+			return error_in(err, r, "<%s> %s, which the running guest has as '%s'", s->element, row->path,
+					buf_text(&have));
 	}
 	return 0;
 }
@@ -384,8 +375,7 @@ static bool is_in_force(struct domain *d, enum view view, struct str text)
 		return false;
 	if (has_asterisk(text))
 		domain_xml(d, view, false, &masked);
-	if (!same(text, d->config) && !same(text, d->full) &&
-	    !same(text, (struct str){ masked.p, masked.n }) &&
+	if (!same(text, d->config) && !same(text, d->full) && !same(text, (struct str){ masked.p, masked.n }) &&
 	    !(view == VIEW_NOW && same(text, d->live)))
 		return false;
 	if (view == VIEW_NOW)
@@ -393,8 +383,7 @@ static bool is_in_force(struct domain *d, enum view view, struct str text)
 	return pending.n == 0;
 }
 
-static int define(struct domain *d, enum view view, struct str text, const struct who *who,
-		  struct error *err)
+static int define(struct domain *d, enum view view, struct str text, const struct who *who, struct error *err)
 {
 	autodraft struct draft dr = { 0 };
 	int r = fault_point("define:begin", err);
@@ -422,8 +411,7 @@ static int define(struct domain *d, enum view view, struct str text, const struc
 	return 0;
 }
 
-int domain_define(struct domain *d, enum view view, struct str text, const struct who *who,
-		  struct error *err)
+int domain_define(struct domain *d, enum view view, struct str text, const struct who *who, struct error *err)
 {
 	autodomain struct domain *held = domain_hold(d);
 	autojob struct job job = { .uid = who ? who->uid : 0 };
@@ -446,7 +434,7 @@ int domain_verdict(struct domain *d, struct str text, struct buf *out, struct er
 	if (r < 0)
 		buf_printf(out, "refused: %s\n", error_text(err));
 	else
-		buf_printf(out, "accepted: type %s, driver %s\n",
-			   node_get(doc_root(dr.full), "@type"), dr.driver->name);
+		buf_printf(out, "accepted: type %s, driver %s\n", node_get(doc_root(dr.full), "@type"),
+			   dr.driver->name);
 	return r;
 }

@@ -163,9 +163,10 @@ static void differs(void *arg, const char *path, const char *a, const char *b)
 static const struct {
 	const char *element, *path;
 } live_values[] = {
-	{ "serial", "source/@path" },	{ "console", "source/@path" }, { "console", "@tty" },	    { "parallel", "source/@path" },
-	{ "channel", "source" },	{ "disk", "backingStore" },    { "graphics", "@port" },	    { "graphics", "@tlsPort" },
-	{ "graphics", "@websocket" }, { "graphics", "@socket" },     { "graphics", "listen/@socket" },
+	{ "serial", "source/@path" },	{ "console", "source/@path" },	  { "console", "@tty" },
+	{ "parallel", "source/@path" }, { "channel", "source" },	  { "disk", "backingStore" },
+	{ "graphics", "@port" },	{ "graphics", "@tlsPort" },	  { "graphics", "@websocket" },
+	{ "graphics", "@socket" },	{ "graphics", "listen/@socket" },
 };
 
 /* The device of NEXT that N is: by its alias, which both have. */

@@ -12,9 +12,8 @@
 
 /* ---- domain.c: which there are ---- */
 
-struct domain *domain_new(const char *name,
-			  const char *uuid); /* in all indexes; the caller has no reference */
-void domain_remove(struct domain *d);	     /* leaves the tree and the indexes */
+struct domain *domain_new(const char *name, const char *uuid); /* in all indexes; the caller has no reference */
+void domain_remove(struct domain *d);			       /* leaves the tree and the indexes */
 void domain_set_name(struct domain *d, const char *name);
 void domain_set_uuid(struct domain *d, const char *uuid);
 void domain_set_id(struct domain *d, int id); /* 0: not running; keeps by-id */
@@ -44,15 +43,14 @@ struct numbers {
 	uint64_t cpus, cpus_max, memory, memory_max;
 };
 void numbers_read(const struct node *root, struct numbers *out);
-void domain_numbers_next(struct domain *d,
-			 const struct numbers *n); /* and those in force when it is off */
-void domain_numbers_now(struct domain *d);	   /* from the document in force */
+void domain_numbers_next(struct domain *d, const struct numbers *n); /* and those in force when it is off */
+void domain_numbers_now(struct domain *d);			     /* from the document in force */
 
 /* ---- domain_store.c: state files and run files ---- */
 
 /* The definition's record, with these (config's TEXT, FULL, ...) in place of those in force. */
-int domain_store(struct domain *d, struct str text, struct str full, const struct numbers *n,
-		 const char *uuid, bool durable, struct error *err);
+int domain_store(struct domain *d, struct str text, struct str full, const struct numbers *n, const char *uuid,
+		 bool durable, struct error *err);
 void domain_save_soon(struct domain *d); /* what is in force, without waiting */
 int run_dir_make(struct domain *d, struct error *err);
 void run_dir_remove(struct domain *d); /* keeps the log for the file `log` */
@@ -61,12 +59,10 @@ char *domain_log_kept(const struct domain *d);
 /* ---- domain_life.c ---- */
 
 void domain_enter(struct domain *d, enum domain_state state, const char *reason);
-int domain_start_held(struct domain *d, const struct start_opts *o,
-		      struct error *err); /* the job is the caller's */
+int domain_start_held(struct domain *d, const struct start_opts *o, struct error *err); /* the job is the caller's */
 void domain_connect_console(struct domain *d);
 /* The guest is gone: run dir, id, live documents, console. */
-void domain_ended(struct domain *d, enum domain_state state, const char *reason,
-		  const char *detail);
+void domain_ended(struct domain *d, enum domain_state state, const char *reason, const char *detail);
 void domain_autostart_all(void);
 void domain_adopt_found(struct domain *d); /* as a task */
 
@@ -84,8 +80,7 @@ struct draft {
 void draft_clear(struct draft *dr);
 #define autodraft __attribute__((cleanup(draft_clear)))
 int draft_parse(struct domain *d, struct str text, struct draft *dr, struct error *err);
-int draft_edit(struct domain *d, struct draft *dr,
-	       struct error *err); /* the one in force, to be changed in place */
+int draft_edit(struct domain *d, struct draft *dr, struct error *err); /* the one in force, to be changed in place */
 /* Checks CONFIG and derives FULL; OLD as driver->complete has it, NULL: the definition in force. */
 int draft_complete(struct domain *d, struct draft *dr, const struct doc *old, struct error *err);
 /* Stores it durably (unless D is transient and KEEP is not asked for) and puts it in force.  Task. */
@@ -97,16 +92,14 @@ void strip_outputs(struct node *domain);
 /* ---- domain_props.c ---- */
 
 /* A row of the running guest: asks the driver and puts it into the live document.  ALIAS NULL: the domain itself.  Task. */
-int live_set(struct domain *d, const char *alias, const struct prop *row, struct str text,
-	     struct error *err);
+int live_set(struct domain *d, const char *alias, const struct prop *row, struct str text, struct error *err);
 
 /* ---- device.c ---- */
 
 struct node *device_by_alias(const struct node *root, const char *alias);
 struct node *device_find(const struct node *root, enum part_kind kind, const char *name);
 enum part_kind device_kind(const struct node *n);
-char *
-device_name(const struct node *n); /* the part's name; NULL: it is no part; the caller frees */
+char *device_name(const struct node *n); /* the part's name; NULL: it is no part; the caller frees */
 const struct schema *device_schema(const struct node *n);
 /* The element of CONFIG (as the user wrote it) that became N of the complete document; NULL: it was derived. */
 struct node *device_in_config(const struct node *config, const struct node *n);
@@ -116,10 +109,9 @@ void parts_drop(struct domain *d);  /* all */
 /* ---- device_plug.c ---- */
 
 /* Into the running guest (when VIEW is VIEW_NOW and it runs) and the definition. The job is the caller's. */
-int device_plug(struct domain *d, enum part_kind kind, const char *name, const struct node *element,
-		enum view view, const struct who *who, struct error *err);
-int device_unplug(struct domain *d, enum part_kind kind, const char *name, enum view view,
-		  struct error *err);
+int device_plug(struct domain *d, enum part_kind kind, const char *name, const struct node *element, enum view view,
+		const struct who *who, struct error *err);
+int device_unplug(struct domain *d, enum part_kind kind, const char *name, enum view view, struct error *err);
 int owner_only(struct domain *d, const struct who *who, struct error *err);
 void device_detached(struct domain *d, const char *alias, bool refused); /* news */
 

@@ -39,9 +39,8 @@ void domain_job(struct domain *d, struct buf *out)
 
 	if (!j)
 		return;
-	buf_printf(out, "operation %s\nelapsed_ms %" PRId64 "\nholder_uid %u\nwaiting %u\n",
-		   j->operation, now_monotonic_ms() - j->began_ms, (unsigned)j->uid,
-		   d->jobs.waiting);
+	buf_printf(out, "operation %s\nelapsed_ms %" PRId64 "\nholder_uid %u\nwaiting %u\n", j->operation,
+		   now_monotonic_ms() - j->began_ms, (unsigned)j->uid, d->jobs.waiting);
 }
 
 void domains_list(struct buf *out)
@@ -67,8 +66,7 @@ static int need_running(struct domain *d, struct error *err)
 {
 	if (d->state == DOMAIN_RUNNING || d->state == DOMAIN_PAUSED)
 		return 0;
-	return error_set(err, EBUSY, "it is %s: only a running guest has this",
-			 domain_state_names[d->state]);
+	return error_set(err, EBUSY, "it is %s: only a running guest has this", domain_state_names[d->state]);
 }
 
 /* No job is taken: readers wait for nobody but the hypervisor, and that is bounded in the driver. */
@@ -81,8 +79,7 @@ int domain_stats(struct domain *d, unsigned groups, struct stats *out, struct er
 	if (!domain_active(d)) /* no counters: an empty file, as the cgroup of nobody */
 		return 0;
 	if (!d->driver || !d->driver->stats)
-		r = error_set(err, ENOTSUP, "the %s driver has no counters",
-			      d->driver ? d->driver->name : "missing");
+		r = error_set(err, ENOTSUP, "the %s driver has no counters", d->driver ? d->driver->name : "missing");
 	else
 		r = d->driver->stats(held, groups, out, err);
 	return error_in(err, r, "%s: stats", d->obj.name);
@@ -95,8 +92,7 @@ int domain_screenshot(struct domain *d, struct buf *png, struct error *err)
 
 	may_wait();
 	if (r == 0 && (!d->driver || !d->driver->guest || !d->driver->guest->screenshot))
-		r = error_set(err, ENOTSUP, "the %s driver has no screen",
-			      d->driver ? d->driver->name : "missing");
+		r = error_set(err, ENOTSUP, "the %s driver has no screen", d->driver ? d->driver->name : "missing");
 	if (r == 0)
 		r = d->driver->guest->screenshot(held, png, err);
 	return error_in(err, r, "%s: screenshot", d->obj.name);
@@ -112,8 +108,7 @@ int domain_command_line(struct domain *d, struct buf *out, struct error *err)
 		return 0;
 	}
 	if (!d->driver || !d->driver->command)
-		r = error_set(err, ENOTSUP, "the %s driver runs no command",
-			      d->driver ? d->driver->name : "missing");
+		r = error_set(err, ENOTSUP, "the %s driver runs no command", d->driver ? d->driver->name : "missing");
 	else
 		r = d->driver->command(domain_doc(d, VIEW_NOW), d->obj.name, out, err);
 	return error_in(err, r, "%s: command", d->obj.name);
@@ -122,8 +117,7 @@ int domain_command_line(struct domain *d, struct buf *out, struct error *err)
 /* Of the guest that runs, else of the last that ran since the host booted. */
 int domain_log(struct domain *d, struct buf *out, struct error *err)
 {
-	autofree char *path =
-		domain_active(d) ? xasprintf("%s/log", d->run_dir) : domain_log_kept(d);
+	autofree char *path = domain_active(d) ? xasprintf("%s/log", d->run_dir) : domain_log_kept(d);
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC | O_NOFOLLOW | O_NONBLOCK);
 	off_t from = 0;
 	char part[8192];
@@ -131,9 +125,9 @@ int domain_log(struct domain *d, struct buf *out, struct error *err)
 	ssize_t n;
 
 	if (fd < 0)
-		return errno == ENOENT ? 0
-				       : error_set(err, errno, "%s: cannot read '%s': %s",
-						   d->obj.name, path, strerror(errno));
+		return errno == ENOENT
+			       ? 0
+			       : error_set(err, errno, "%s: cannot read '%s': %s", d->obj.name, path, strerror(errno));
 	if (fstat(fd, &st) == 0 && st.st_size > LOG_MAX)
 		from = st.st_size - LOG_MAX;
 	while (out->n < LOG_MAX && (n = pread(fd, part, sizeof(part), from)) > 0) {

@@ -85,10 +85,8 @@ static void started(struct domain *d, const struct start_opts *o)
 	domain_numbers_now(d);
 	object_changed(&d->obj, 1u << FACET_DOC | 1u << FACET_LOG);
 	if (d->state == DOMAIN_STARTING) /* else news were faster */
-		domain_enter(d, o && o->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING,
-			     o && o->paused ? "user" : "booted");
-	if (domain_save_run(d, &err) <
-	    0) /* it runs; that it could not be recorded is said, not undone */
+		domain_enter(d, o && o->paused ? DOMAIN_PAUSED : DOMAIN_RUNNING, o && o->paused ? "user" : "booted");
+	if (domain_save_run(d, &err) < 0) /* it runs; that it could not be recorded is said, not undone */
 		domain_set_error(d, error_text(&err));
 	(void)!fault_point("start:saved", NULL);
 	domain_connect_console(d);
@@ -102,8 +100,7 @@ int domain_start_held(struct domain *d, const struct start_opts *o, struct error
 	if (r < 0)
 		return r;
 	if (!d->driver)
-		return error_set(err, ENOTSUP, "no driver here serves domains of type '%s'",
-				 d->type ? d->type : "");
+		return error_set(err, ENOTSUP, "no driver here serves domains of type '%s'", d->type ? d->type : "");
 	if (d->driver->check)
 		r = d->driver->check(d, err);
 	if (r < 0)
@@ -133,14 +130,12 @@ static int run(struct domain *d, bool paused, struct error *err)
 	if (!domain_active(d))
 		return domain_start_held(d, &opts, err);
 	if (!d->driver || !d->driver->pause)
-		return error_set(err, ENOTSUP, "the %s driver cannot pause",
-				 d->driver ? d->driver->name : "missing");
+		return error_set(err, ENOTSUP, "the %s driver cannot pause", d->driver ? d->driver->name : "missing");
 	r = d->driver->pause(d, paused, err);
 	if (r < 0)
 		return r;
 	if (domain_active(d)) /* mostly told by the driver before */
-		domain_enter(d, paused ? DOMAIN_PAUSED : DOMAIN_RUNNING,
-			     paused ? "user" : "resumed");
+		domain_enter(d, paused ? DOMAIN_PAUSED : DOMAIN_RUNNING, paused ? "user" : "resumed");
 	(void)!domain_save_run(d, NULL);
 	return 0;
 }
@@ -177,10 +172,8 @@ static int kill_it(struct domain *d, struct error *err)
 	if (r < 0 || !domain_active(d))
 		return r;
 	if (!d->driver)
-		return error_set(err, ENOTSUP, "no driver here serves domains of type '%s'",
-				 d->type ? d->type : "");
-	if (d->state ==
-	    DOMAIN_STARTING) /* its start goes on beside us, fails by this, and tidies up */
+		return error_set(err, ENOTSUP, "no driver here serves domains of type '%s'", d->type ? d->type : "");
+	if (d->state == DOMAIN_STARTING) /* its start goes on beside us, fails by this, and tidies up */
 		return d->driver->stop(d, STOP_KILL, err);
 	return kill_recorded(d, err);
 }
@@ -206,8 +199,8 @@ static int need_active(struct domain *d, const char *word, struct error *err)
 {
 	if (domain_active(d))
 		return 0;
-	return error_set(err, EBUSY, "it is %s, so it cannot %s: write start first",
-			 domain_state_names[d->state], word);
+	return error_set(err, EBUSY, "it is %s, so it cannot %s: write start first", domain_state_names[d->state],
+			 word);
 }
 
 static int press(struct domain *d, enum button which, const char *word, struct error *err)
@@ -217,8 +210,8 @@ static int press(struct domain *d, enum button which, const char *word, struct e
 	if (r < 0)
 		return r;
 	if (!d->driver || !d->driver->press)
-		return error_set(err, ENOTSUP, "the %s driver cannot %s",
-				 d->driver ? d->driver->name : "missing", word);
+		return error_set(err, ENOTSUP, "the %s driver cannot %s", d->driver ? d->driver->name : "missing",
+				 word);
 	return d->driver->press(d, which, err);
 }
 
@@ -282,12 +275,10 @@ static const struct command {
 	int (*fn)(struct domain *d, struct error *err); /* NULL: destroy */
 	bool then_off;					/* wait until it has ended */
 } commands[] = {
-	{ "start", do_start, false },	  { "shutdown", do_shutdown, false },
-	{ "destroy", NULL, false },	  { "reboot", do_reboot, false },
-	{ "reset", do_reset, false },	  { "suspend", do_suspend, false },
-	{ "resume", do_resume, false },	  { "nmi", do_nmi, false },
-	{ "save", do_save, false },	  { "restore", do_save, false },
-	{ "running", do_running, false }, { "paused", do_paused, false },
+	{ "start", do_start, false },	  { "shutdown", do_shutdown, false }, { "destroy", NULL, false },
+	{ "reboot", do_reboot, false },	  { "reset", do_reset, false },	      { "suspend", do_suspend, false },
+	{ "resume", do_resume, false },	  { "nmi", do_nmi, false },	      { "save", do_save, false },
+	{ "restore", do_save, false },	  { "running", do_running, false },   { "paused", do_paused, false },
 	{ "shutoff", do_shutdown, true },
 };
 
@@ -300,8 +291,8 @@ static const struct command *command_find(struct str word, struct error *err)
 			return &commands[i];
 		buf_printf(&words, " %s", commands[i].word);
 	}
-	error_set(err, EINVAL, "'%.*s' is no command: expected one of%s",
-		  (int)(word.n > 64 ? 64 : word.n), word.p ? word.p : "", words.p);
+	error_set(err, EINVAL, "'%.*s' is no command: expected one of%s", (int)(word.n > 64 ? 64 : word.n),
+		  word.p ? word.p : "", words.p);
 	return NULL;
 }
 
@@ -311,14 +302,10 @@ static int wait_off(struct domain *d, struct error *err)
 
 	while (r == 0 && domain_active(d))
 		r = task_wait(&d->state_waiters, NO_TIMEOUT);
-	return r < 0 ? error_set(
-			       err, -r,
-			       "interrupted; the guest was asked to shut down and may still do so")
-		     : 0;
+	return r < 0 ? error_set(err, -r, "interrupted; the guest was asked to shut down and may still do so") : 0;
 }
 
-static int command_run(struct domain *d, const struct command *c, const struct who *who,
-		       struct error *err)
+static int command_run(struct domain *d, const struct command *c, const struct who *who, struct error *err)
 {
 	autojob struct job job = { .uid = who ? who->uid : 0 };
 	int r;
@@ -376,10 +363,9 @@ void domain_adopt_found(struct domain *d)
 	if (r < 0 || !domain_active(d))
 		return;
 	if (!d->driver)
-		r = error_set(
-			&err, ENOTSUP,
-			"%s: no driver here serves type '%s': the guest, if it runs, is left alone",
-			d->obj.name, d->type ? d->type : "");
+		r = error_set(&err, ENOTSUP,
+			      "%s: no driver here serves type '%s': the guest, if it runs, is left alone", d->obj.name,
+			      d->type ? d->type : "");
 	else
 		r = d->driver->adopt(d, &err);
 	if (!domain_active(d)) /* it ended while it was looked for, and that was told */

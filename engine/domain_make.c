@@ -12,9 +12,7 @@ static struct doc *fresh_doc(const struct driver *drv, const char *name, struct 
 	struct doc *doc;
 
 	if (!text) {
-		error_set(err, ENOTSUP,
-			  "the %s driver has no default definition here: write one to xml",
-			  drv->name);
+		error_set(err, ENOTSUP, "the %s driver has no default definition here: write one to xml", drv->name);
 		return NULL;
 	}
 	doc = doc_parse(str_of(text), "domain", err);
@@ -37,8 +35,7 @@ static int make(struct domain *d, const struct driver *drv, struct error *err)
 	return r;
 }
 
-int domain_make(const char *name, const struct who *who, mode_t mode, struct domain **out,
-		struct error *err)
+int domain_make(const char *name, const struct who *who, mode_t mode, struct domain **out, struct error *err)
 {
 	struct rights rights = { who ? who->uid : 0, who ? who->gid : 0, mode & 07777 };
 	const struct driver *drv = NULL;
@@ -62,8 +59,7 @@ int domain_make(const char *name, const struct who *who, mode_t mode, struct dom
 		return r;
 	uuid_random(uuid);
 	d = domain_new(name, uuid);
-	r = job_begin(&job, &d->jobs, "make",
-		      err); /* nobody else can know it yet: this is not waited for */
+	r = job_begin(&job, &d->jobs, "make", err); /* nobody else can know it yet: this is not waited for */
 	d->fresh = true;
 	d->persistent = false; /* while its rights are set: there is nothing to write yet */
 	access_set(&d->obj, "", 0755, ACCESS_UID | ACCESS_GID | ACCESS_MODE, &rights);
@@ -90,8 +86,7 @@ int domain_make(const char *name, const struct who *who, mode_t mode, struct dom
 static int may_go(struct domain *d, struct error *err)
 {
 	if (domain_active(d))
-		return error_set(err, EBUSY,
-				 "it is %s: write shutdown or destroy to its state first",
+		return error_set(err, EBUSY, "it is %s: write shutdown or destroy to its state first",
 				 domain_state_names[d->state]);
 	return 0;
 }
@@ -134,8 +129,7 @@ int domain_drop(struct domain *d, struct error *err)
 
 	may_wait();
 	if (d->jobs.holder)
-		r = error_set(err, EBUSY, "'%s' is going on: wait for it",
-			      d->jobs.holder->operation);
+		r = error_set(err, EBUSY, "'%s' is going on: wait for it", d->jobs.holder->operation);
 	else
 		r = job_begin(&job, &held->jobs, "remove", err);
 	if (r == 0)
@@ -210,10 +204,8 @@ int domain_rename(struct domain *d, const char *name, struct error *err)
 	if (r == 0 && domain_find(name))
 		r = error_set(err, EEXIST, "there is a domain '%s' already", name);
 	if (r == 0 && domain_active(d))
-		r = error_set(
-			err, EBUSY,
-			"it is %s, and the hypervisor knows it by its name: shut it down first",
-			domain_state_names[d->state]);
+		r = error_set(err, EBUSY, "it is %s, and the hypervisor knows it by its name: shut it down first",
+			      domain_state_names[d->state]);
 	if (r == 0)
 		r = rename_held(d, name, err);
 	return error_in(err, r, "%s: rename to '%s'", old, name);

@@ -32,8 +32,7 @@ static void gone(struct domain *d, const struct news *n)
 
 	if (!domain_active(d))
 		return;
-	if (d->state == DOMAIN_STARTING && d->jobs.holder &&
-	    !str_eq(d->jobs.holder->operation, "adopt"))
+	if (d->state == DOMAIN_STARTING && d->jobs.holder && !str_eq(d->jobs.holder->operation, "adopt"))
 		return; /* its start is about to fail and says more */
 	domain_ended(d, str_eq(why, "crashed") ? DOMAIN_CRASHED : DOMAIN_SHUTOFF, why, n->detail);
 	if (!d->persistent) { /* the driver may still hold it */

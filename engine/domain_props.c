@@ -7,11 +7,9 @@
 
 #include "domain_impl.h"
 
-int live_set(struct domain *d, const char *alias, const struct prop *row, struct str text,
-	     struct error *err)
+int live_set(struct domain *d, const char *alias, const struct prop *row, struct str text, struct error *err)
 {
-	autodoc struct doc *copy =
-		doc_copy(domain_doc(d, VIEW_NOW)); /* the driver may wait; ours may change or go */
+	autodoc struct doc *copy = doc_copy(domain_doc(d, VIEW_NOW)); /* the driver may wait; ours may change or go */
 	struct node *n = alias ? device_by_alias(doc_root(copy), alias) : doc_root(copy);
 	int r;
 
@@ -82,8 +80,7 @@ static void put(const struct pair *p, struct node *root, const char *path, uint6
 }
 
 /* In the definition a value above the other's bound moves the bound. */
-static void pair_edit(const struct pair *p, struct node *root, bool max, uint64_t v,
-		      const struct numbers *old)
+static void pair_edit(const struct pair *p, struct node *root, bool max, uint64_t v, const struct numbers *old)
 {
 	uint64_t now = max ? pair_now(p, old) : v;
 	uint64_t top = max ? v : pair_max(p, old);
@@ -97,22 +94,20 @@ static void pair_edit(const struct pair *p, struct node *root, bool max, uint64_
 }
 
 /* Before anything is changed: would the running guest take it? */
-static int pair_bound(struct domain *d, const struct pair *p, struct str text, uint64_t v,
-		      struct error *err)
+static int pair_bound(struct domain *d, const struct pair *p, struct str text, uint64_t v, struct error *err)
 {
 	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
 
 	if (v <= pair_max(p, &n))
 		return 0;
 	return error_set(err, ERANGE,
-			 "'%.*s' is above %s, which is %" PRIu64
-			 " in the running guest: write at most that, or "
+			 "'%.*s' is above %s, which is %" PRIu64 " in the running guest: write at most that, or "
 			 "raise %s and start it anew",
 			 (int)text.n, text.p, p->max_file, pair_max(p, &n), p->max_file);
 }
 
-static int pair_live(struct domain *d, const struct pair *p, const struct prop *row,
-		     struct str text, uint64_t v, struct error *err)
+static int pair_live(struct domain *d, const struct pair *p, const struct prop *row, struct str text, uint64_t v,
+		     struct error *err)
 {
 	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
 
@@ -142,12 +137,10 @@ static int row_live(struct domain *d, const struct prop *row, struct str text, s
 	return r;
 }
 
-static int change_live(struct domain *d, const struct prop *row, const struct pair *p,
-		       struct str text, uint64_t v, struct error *err)
+static int change_live(struct domain *d, const struct prop *row, const struct pair *p, struct str text, uint64_t v,
+		       struct error *err)
 {
-	int r = p && is_max(p, row) ? 0
-		: p		    ? pair_live(d, p, row, text, v, err)
-				    : row_live(d, row, text, err);
+	int r = p && is_max(p, row) ? 0 : p ? pair_live(d, p, row, text, v, err) : row_live(d, row, text, err);
 
 	if (r < 0 || !domain_active(d))
 		return r;
@@ -168,8 +161,7 @@ static bool is_so(struct domain *d, const struct prop *row, struct str text, uin
 	autobuf struct buf shown = { 0 };
 	const struct pair *p = pair_of(row);
 	struct numbers now = { d->cpus, d->cpus_max, d->memory, d->memory_max };
-	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory,
-				d->next_memory_max };
+	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
 
 	if (p && is_max(p, row))
 		return v == pair_max(p, &next);
@@ -178,14 +170,13 @@ static bool is_so(struct domain *d, const struct prop *row, struct str text, uin
 	if (live)
 		return false; /* a row may be set again on purpose: a password, say */
 	if (!text.n)
-		return !node_first(domain_root(d, VIEW_CONFIG), row->path) &&
-		       !(row->flags & P_REQUIRED);
+		return !node_first(domain_root(d, VIEW_CONFIG), row->path) && !(row->flags & P_REQUIRED);
 	prop_show(row, domain_root(d, VIEW_CONFIG), &shown);
 	return shown.n == text.n && !memcmp(shown.p, text.p, text.n);
 }
 
-static int change(struct domain *d, enum view view, const struct prop *row, struct str text,
-		  const struct who *who, struct error *err)
+static int change(struct domain *d, enum view view, const struct prop *row, struct str text, const struct who *who,
+		  struct error *err)
 {
 	const struct pair *p = pair_of(row);
 	struct numbers old = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
@@ -227,8 +218,8 @@ static int change(struct domain *d, enum view view, const struct prop *row, stru
 	return 0;
 }
 
-int domain_prop_store(struct domain *d, enum view view, const struct prop *row, struct str text,
-		      const struct who *who, struct error *err)
+int domain_prop_store(struct domain *d, enum view view, const struct prop *row, struct str text, const struct who *who,
+		      struct error *err)
 {
 	autodomain struct domain *held = domain_hold(d);
 	autojob struct job job = { .uid = who ? who->uid : 0 };
@@ -236,8 +227,7 @@ int domain_prop_store(struct domain *d, enum view view, const struct prop *row, 
 
 	may_wait();
 	if (row->flags & P_READONLY)
-		return error_set(err, EPERM, "%s: %s cannot be changed", d->obj.name,
-				 row_name(row));
+		return error_set(err, EPERM, "%s: %s cannot be changed", d->obj.name, row_name(row));
 	r = job_begin(&job, &held->jobs, "change", err);
 	if (r == 0)
 		r = domain_there(d, err);
@@ -251,8 +241,7 @@ int domain_prop_show(struct domain *d, enum view view, const struct prop *row, s
 {
 	const struct pair *p = pair_of(row);
 	struct numbers now = { d->cpus, d->cpus_max, d->memory, d->memory_max };
-	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory,
-				d->next_memory_max };
+	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
 	const struct numbers *n = view == VIEW_NOW ? &now : &next;
 
 	if (p) /* nothing is parsed for what everybody asks for */
@@ -272,11 +261,9 @@ int domain_set_autostart(struct domain *d, bool on, struct error *err)
 	if (r == 0)
 		r = domain_there(d, err);
 	if (r == 0 && !d->persistent)
-		r = error_set(err, EINVAL,
-			      "it has no definition that could be started: write its xml first");
+		r = error_set(err, EINVAL, "it has no definition that could be started: write its xml first");
 	if (r == 0 && was != on) {
-		struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory,
-				     d->next_memory_max };
+		struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
 
 		d->autostart = on;
 		r = domain_store(d, d->config, d->full, &n, d->uuid, true, err);

@@ -79,8 +79,8 @@ static void load_access(void *arg, const char *line)
 
 /* ---- definitions ---- */
 
-int domain_store(struct domain *d, struct str text, struct str full, const struct numbers *n,
-		 const char *uuid, bool durable, struct error *err)
+int domain_store(struct domain *d, struct str text, struct str full, const struct numbers *n, const char *uuid,
+		 bool durable, struct error *err)
 {
 	autorecord struct record *r = record_new();
 	int ret;
@@ -171,11 +171,10 @@ static bool is_double(const char *name, const char *uuid, struct str full)
 	}
 	second = !names_itself(name, full) || names_itself(other->obj.name, other->full);
 	loser = xstrdup(second ? name : other->obj.name);
-	error_set(
-		&err, EEXIST,
-		"the definition '%s' has the uuid of '%s' (%s): it is not loaded; give it another one in "
-		"'%s/domains/%s'",
-		loser, second ? other->obj.name : name, uuid, config.state_dir, loser);
+	error_set(&err, EEXIST,
+		  "the definition '%s' has the uuid of '%s' (%s): it is not loaded; give it another one in "
+		  "'%s/domains/%s'",
+		  loser, second ? other->obj.name : name, uuid, config.state_dir, loser);
 	errors_add(NULL, loser, &err);
 	log_line("%s", error_text(&err));
 	if (!second)
@@ -192,8 +191,7 @@ static void load_one(void *arg unused, const char *name, struct record *r)
 	struct domain *d;
 
 	finish_rename(name, r);
-	if (object_name_check(name, NULL) < 0 || !uuid || !full.n ||
-	    uuid_parse(str_of(uuid), plain, NULL) < 0) {
+	if (object_name_check(name, NULL) < 0 || !uuid || !full.n || uuid_parse(str_of(uuid), plain, NULL) < 0) {
 		autoerror struct error why = { 0 };
 
 		error_set(&why, EBADMSG, "it is a file of domfs, but no definition");
@@ -306,11 +304,10 @@ static struct domain *make_transient(const char *uuid, const struct record *r)
 	text_set(&d->full, xstrndup(live.p, live.n), live.n);
 	d->type = xstrdup(record_get(r, "type"));
 	d->driver = driver_of_type(d->type);
-	error_set(
-		&err, ENOENT,
-		"the guest '%s' (%s) may still run but has no definition: it is shown as it was started "
-		"and goes when it ends; write its xml to keep it",
-		name, uuid);
+	error_set(&err, ENOENT,
+		  "the guest '%s' (%s) may still run but has no definition: it is shown as it was started "
+		  "and goes when it ends; write its xml to keep it",
+		  name, uuid);
 	errors_add(NULL, name, &err);
 	log_line("%s", error_text(&err));
 	return d;
@@ -372,8 +369,7 @@ static void find_one(const char *uuid)
 		d = make_transient(uuid, r);
 	if (!d) { /* neither definition nor record: nothing was started from here */
 		autofree char *dir = xasprintf("%s/domains/%s", config.run_dir, uuid);
-		log_line("'%s' tells of no guest that could be found again (%s): removed", dir,
-			 error_text(&err));
+		log_line("'%s' tells of no guest that could be found again (%s): removed", dir, error_text(&err));
 		remove_tree(AT_FDCWD, dir, 4);
 		record_free(r);
 		return;

@@ -93,10 +93,7 @@ int driver_probe(const struct driver *drv, struct error *err)
 	if (p->running) { /* somebody looks already: his answer is ours */
 		while (p->running && r == 0)
 			r = task_wait(&p->waiters, NO_TIMEOUT);
-		return r < 0 ? error_set(err, -r,
-					 "driver %s: interrupted while it looks at the host",
-					 drv->name)
-			     : 0;
+		return r < 0 ? error_set(err, -r, "driver %s: interrupted while it looks at the host", drv->name) : 0;
 	}
 	p->running = true;
 	r = drv->probe ? drv->probe(&info, err) : 0;
@@ -104,8 +101,7 @@ int driver_probe(const struct driver *drv, struct error *err)
 	p->done = true;
 	if (!info.state)
 		info.state =
-			r < 0 ? xasprintf("not usable: %s", err ? error_text(err) : strerror(-r))
-			      : xstrdup("usable");
+			r < 0 ? xasprintf("not usable: %s", err ? error_text(err) : strerror(-r)) : xstrdup("usable");
 	info_clear(&p->info);
 	p->info = info;
 	task_wake_all(&p->waiters);
@@ -152,8 +148,7 @@ const struct driver *driver_best(struct error *err)
 			return drivers[i];
 		}
 		buf_printf(&why, "%s%s: %.*s", why.n ? "; " : "", drivers[i]->name,
-			   p->info.state ? (int)strcspn(p->info.state, "\n") : 0,
-			   p->info.state ? p->info.state : "");
+			   p->info.state ? (int)strcspn(p->info.state, "\n") : 0, p->info.state ? p->info.state : "");
 	}
 	error_set(err, ENOTSUP,
 		  "no hypervisor on this host makes domains by itself (%s): write a definition "

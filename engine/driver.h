@@ -20,11 +20,11 @@ enum stop_how {
 	STOP_KILL, /* at once, must work on a hung hypervisor and take well under a second */
 };
 
-enum button { /* what a guest is asked; done when the guest was told, not when it obeyed */
-	BUTTON_POWER, /* ACPI shutdown */
-	BUTTON_REBOOT, /* the guest is asked to end, then reset in place of ending */
-	BUTTON_RESET,  /* hard reset, done when it returns */
-	BUTTON_NMI,
+enum button {		     /* what a guest is asked; done when the guest was told, not when it obeyed */
+	      BUTTON_POWER,  /* ACPI shutdown */
+	      BUTTON_REBOOT, /* the guest is asked to end, then reset in place of ending */
+	      BUTTON_RESET,  /* hard reset, done when it returns */
+	      BUTTON_NMI,
 };
 
 enum { STATS_CPU = 1, STATS_VCPU = 2, STATS_MEMORY = 4, STATS_BLOCK = 8, STATS_NET = 16 };
@@ -55,14 +55,14 @@ struct guest_ops {
 
 /* What a driver found out about this host (host/drivers/NAME/).  Texts are owned. */
 struct driver_info {
-	char *version;	    /* "7.2.22", or NULL */
-	char *state;	    /* "usable" or "not usable: why"; with what was found: "usable: kvm no (...), tcg yes" one fact a line after it */
+	char *version; /* "7.2.22", or NULL */
+	char *state; /* "usable" or "not usable: why"; with what was found: "usable: kvm no (...), tcg yes" one fact a line after it */
 	char *capabilities; /* text lines: what each row becomes; a driver prints its mapping tables */
 };
 
 struct driver {
-	const char *name;	      /* "qemu": host/drivers/NAME */
-	const char *const *types;     /* domain/@type values it serves: "qemu", "kvm", NULL */
+	const char *name;	  /* "qemu": host/drivers/NAME */
+	const char *const *types; /* domain/@type values it serves: "qemu", "kvm", NULL */
 
 	/* Looks at the host.  Called once at start in the background (a task), and again on demand.  Remembers what it found. */
 	int (*probe)(struct driver_info *out, struct error *err);
@@ -106,8 +106,8 @@ struct driver {
 
 	const struct guest_ops *guest;
 };
-extern const struct driver *const drivers[]; /* drivers/registry.c; NULL ends it */
-const struct driver *driver_of_type(const char *type);	  /* by domain/@type */
+extern const struct driver *const drivers[];	       /* drivers/registry.c; NULL ends it */
+const struct driver *driver_of_type(const char *type); /* by domain/@type */
 const struct driver *driver_by_name(const char *name);
 char *driver_types(void); /* "qemu kvm test": all types that are served; the caller frees */
 /* What was found out about this host so far (all NULL before the first probe); borrowed until the next probe. */
@@ -122,14 +122,14 @@ void drivers_close(void); /* frees the infos */
 
 const char *domain_name(const struct domain *d);
 const char *domain_uuid(const struct domain *d);
-int domain_id(const struct domain *d);			/* > 0 while it runs */
-struct node *domain_live(struct domain *d);		/* <domain> of the running guest's document; dead at the next wait */
+int domain_id(const struct domain *d);	    /* > 0 while it runs */
+struct node *domain_live(struct domain *d); /* <domain> of the running guest's document; dead at the next wait */
 void domain_owner(const struct domain *d, uid_t *uid, gid_t *gid); /* with whose rights files are opened */
-const char *domain_run_dir(const struct domain *d);	/* exists from before start until after stop; mode 0700 */
-struct worker *domain_worker(struct domain *d);		/* the thread that may hang on this domain's files */
+const char *domain_run_dir(const struct domain *d); /* exists from before start until after stop; mode 0700 */
+struct worker *domain_worker(struct domain *d);	    /* the thread that may hang on this domain's files */
 void *domain_priv(const struct domain *d);
 void domain_set_priv(struct domain *d, void *priv);
-void domain_set_pid(struct domain *d, pid_t pid);	/* 0: none */
+void domain_set_pid(struct domain *d, pid_t pid); /* 0: none */
 
 /* Values that adopt needs.  domain_keep changes memory; domain_save_run writes them with the live document to the run directory
  * (temporary name, rename; tmpfs, so it does not wait long).  NULL removes. */
@@ -138,14 +138,14 @@ const char *domain_kept(const struct domain *d, const char *key);
 int domain_save_run(struct domain *d, struct error *err);
 
 enum news_kind {
-	NEWS_RUNNING,	/* vCPUs run; why: booted, resumed */
-	NEWS_PAUSED,	/* vCPUs stopped; why: user, ioerror, watchdog, panicked */
-	NEWS_GONE,	/* the hypervisor process is gone; why: shutdown, destroyed, crashed, failed; detail in words */
-	NEWS_DETACHED,	/* the guest has let go of a device; item is its alias */
+	NEWS_RUNNING,  /* vCPUs run; why: booted, resumed */
+	NEWS_PAUSED,   /* vCPUs stopped; why: user, ioerror, watchdog, panicked */
+	NEWS_GONE,     /* the hypervisor process is gone; why: shutdown, destroyed, crashed, failed; detail in words */
+	NEWS_DETACHED, /* the guest has let go of a device; item is its alias */
 	NEWS_DETACH_FAILED, /* the guest refused; item is its alias */
-	NEWS_BALLOON,	/* value: bytes that the guest has now */
-	NEWS_CPUS,	/* value: vCPUs that it has now */
-	NEWS_EVENT,	/* for the event line only: why is its word (reset, watchdog, io-error ...), item and detail say more */
+	NEWS_BALLOON,	    /* value: bytes that the guest has now */
+	NEWS_CPUS,	    /* value: vCPUs that it has now */
+	NEWS_EVENT, /* for the event line only: why is its word (reset, watchdog, io-error ...), item and detail say more */
 };
 struct news {
 	enum news_kind kind;
@@ -160,9 +160,9 @@ void domain_news(struct domain *d, const struct news *n);
 /* Mount options and environment that drivers use (engine/config.c); set once before the loop runs. */
 struct config {
 	char *state_dir, *run_dir;
-	bool root;		   /* we are root */
+	bool root;			       /* we are root */
 	uid_t guest_uid_first, guest_uid_last; /* a uid per guest out of this range; 0: none */
-	bool guest_user_fixed;	   /* guest_user=: one uid for all */
+	bool guest_user_fixed;		       /* guest_user=: one uid for all */
 	uid_t guest_user;
 	gid_t guest_group;
 	int hypervisor_timeout_ms; /* how long one question to a hypervisor may take (5000) */

@@ -49,8 +49,7 @@ void ring_add(struct ring *r, const char *p, size_t n)
 
 		for (r->start = cut; r->start < r->end && r->p[r->start % r->cap] != '\n';)
 			r->start++;
-		r->start =
-			r->start < r->end ? r->start + 1 : cut; /* one endless line: cut anywhere */
+		r->start = r->start < r->end ? r->start + 1 : cut; /* one endless line: cut anywhere */
 	}
 	r->changed_ns = now_realtime_ns();
 	if (r->grew)
@@ -83,8 +82,7 @@ static void add_text(struct buf *out, const char *text)
 		buf_putc(out, (unsigned char)*text < 0x20 || *text == 0x7f ? ' ' : *text);
 }
 
-void event_emit(const char *kind, const char *object, const char *event, const char *detail_fmt,
-		...)
+void event_emit(const char *kind, const char *object, const char *event, const char *detail_fmt, ...)
 {
 	autobuf struct buf line = { 0 };
 

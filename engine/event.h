@@ -31,6 +31,7 @@ uint64_t event_seq(void);
 void errors_add(const struct who *who, const char *path, const struct error *err);
 const char *errno_name(int code); /* "EBUSY" */
 
-void log_line(const char *fmt, ...) printf_like(1, 2); /* stderr in the foreground, syslog otherwise; for the operator */
+void log_line(const char *fmt, ...)
+	printf_like(1, 2); /* stderr in the foreground, syslog otherwise; for the operator */
 
 #endif

@@ -6,27 +6,25 @@
 #ifndef DOMFS_FAULTS_H
 #define DOMFS_FAULTS_H
 
-#define FAULT_POINTS(X)                                                                             \
-	/* any write of the state directory, on its worker */                                       \
-	X("store:begin")                                                                            \
-	X("store:written") X("store:synced") X("store:renamed")                                     \
-		X("store:done") /* mkdir of a domain */                                             \
-		X("make:begin") X("make:stored")                                                    \
-			X("make:done") /* write to xml, or to an attribute */                       \
-		X("define:begin") X("define:parsed") X("define:live") X("define:stored")            \
-			X("define:done") /* rename, removal */                                      \
-		X("rename:begin") X("rename:stored") X("rename:done") X("drop:begin")               \
-			X("drop:stored") X("drop:done") /* start */                                 \
-		X("start:begin") X("start:dir") X("start:recorded") X("start:qemu-files") X(        \
-			"start:qemu-spawned") X("start:qemu-monitor") X("start:qemu-cont")          \
-			X("start:running") X("start:saved") X(                                      \
-				"start:done") /* destroy, and the end of a guest however it came */ \
-		X("stop:begin") X("stop:recorded") X("stop:gone") X("stop:dir")                     \
-			X("stop:done") /* a device into or out of the running guest */              \
-		X("plug:begin") X("plug:completed") X("plug:qemu-item") X("plug:attached")          \
-			X("plug:recorded") X("plug:stored") X("plug:done") X("unplug:begin")        \
-				X("unplug:detached") X("unplug:recorded") X("unplug:stored")        \
-					X("unplug:done")
+/* clang-format off */
+#define FAULT_POINTS(X) \
+	/* any write of the state directory, on its worker */ \
+	X("store:begin") X("store:written") X("store:synced") X("store:renamed") X("store:done") \
+	/* mkdir of a domain */ \
+	X("make:begin") X("make:stored") X("make:done") \
+	/* a write to xml, or to an attribute */ \
+	X("define:begin") X("define:parsed") X("define:live") X("define:stored") X("define:done") \
+	/* rename, removal */ \
+	X("rename:begin") X("rename:stored") X("rename:done") \
+	X("drop:begin") X("drop:stored") X("drop:done") \
+	X("start:begin") X("start:dir") X("start:recorded") X("start:qemu-files") X("start:qemu-spawned") \
+	X("start:qemu-monitor") X("start:qemu-cont") X("start:running") X("start:saved") X("start:done") \
+	/* destroy, and the end of a guest however it came */ \
+	X("stop:begin") X("stop:recorded") X("stop:gone") X("stop:dir") X("stop:done") \
+	/* a device into or out of the running guest */ \
+	X("plug:begin") X("plug:completed") X("plug:qemu-item") X("plug:attached") X("plug:recorded") X("plug:stored") X("plug:done") \
+	X("unplug:begin") X("unplug:detached") X("unplug:recorded") X("unplug:stored") X("unplug:done")
+/* clang-format on */
 
 extern const char *const fault_names[]; /* NULL ends it */
 

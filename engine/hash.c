@@ -46,8 +46,8 @@ static void sip_block(uint64_t v[4], uint64_t m)
 
 static uint64_t sip_hash(const struct hash *h, const void *p, size_t n)
 {
-	uint64_t v[4] = { h->k0 ^ 0x736f6d6570736575, h->k1 ^ 0x646f72616e646f6d,
-			  h->k0 ^ 0x6c7967656e657261, h->k1 ^ 0x7465646279746573 };
+	uint64_t v[4] = { h->k0 ^ 0x736f6d6570736575, h->k1 ^ 0x646f72616e646f6d, h->k0 ^ 0x6c7967656e657261,
+			  h->k1 ^ 0x7465646279746573 };
 	const unsigned char *b = p;
 	uint64_t m, last = (uint64_t)n << 56;
 

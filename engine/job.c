@@ -31,8 +31,7 @@ static int refuse(const struct jobs *of, int r, struct error *err)
 	return error_set(err, EBUSY,
 			 "'%s' of user %u is going on since %lld ms: wait for it, or write abort "
 			 "to the file job",
-			 h->operation, (unsigned)h->uid,
-			 (long long)(now_monotonic_ms() - h->began_ms));
+			 h->operation, (unsigned)h->uid, (long long)(now_monotonic_ms() - h->began_ms));
 }
 
 static int wait_turn(struct job *job, struct jobs *of, int64_t ms, struct error *err)
@@ -50,8 +49,7 @@ static int wait_turn(struct job *job, struct jobs *of, int64_t ms, struct error 
 	return refuse(of, r < 0 ? r : -EBUSY, err);
 }
 
-static int begin(struct job *job, struct jobs *of, const char *operation, bool urgent,
-		 struct error *err)
+static int begin(struct job *job, struct jobs *of, const char *operation, bool urgent, struct error *err)
 {
 	may_wait();
 	job->of = NULL;

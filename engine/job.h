@@ -13,8 +13,8 @@ struct jobs { /* one in each object that is changed by tasks */
 	unsigned waiting;
 };
 
-struct job { /* zeroed, then .uid as the caller knows it, then job_begin */
-	struct jobs *of; /* NULL: not held */
+struct job {		       /* zeroed, then .uid as the caller knows it, then job_begin */
+	struct jobs *of;       /* NULL: not held */
 	const char *operation; /* "start", "define", ... */
 	struct task *task;
 	uid_t uid;

@@ -51,8 +51,7 @@ static pthread_mutex_t post_lock = PTHREAD_MUTEX_INITIALIZER;
 static struct calls posted, posted_spare; /* POSTED and POST_OPEN under the lock */
 static bool post_open;
 
-_Static_assert(LOOP_READ == (int)UV_READABLE && LOOP_WRITE == (int)UV_WRITABLE &&
-		       LOOP_HUP == (int)UV_DISCONNECT,
+_Static_assert(LOOP_READ == (int)UV_READABLE && LOOP_WRITE == (int)UV_WRITABLE && LOOP_HUP == (int)UV_DISCONNECT,
 	       "our event bits are libuv's");
 
 static void calls_add(struct calls *c, void (*fn)(void *arg), void *arg)

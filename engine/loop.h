@@ -10,9 +10,9 @@ struct loop_timer;
 
 enum { LOOP_READ = 1, LOOP_WRITE = 2, LOOP_HUP = 4 };
 
-void loop_init(void); /* also makes SIGPIPE ignored: a peer that went away is an EPIPE */
-void loop_run(void);  /* until loop_stop */
-void loop_stop(void); /* from the loop's thread */
+void loop_init(void);  /* also makes SIGPIPE ignored: a peer that went away is an EPIPE */
+void loop_run(void);   /* until loop_stop */
+void loop_stop(void);  /* from the loop's thread */
 void loop_close(void); /* frees what loop_init made; for leak checkers */
 
 /* Calls FN(ARG, events) on the loop whenever FD is ready (level-triggered; an error on FD counts as all of

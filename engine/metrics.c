@@ -76,9 +76,8 @@ static const struct {
 	unsigned group;
 	const char *word, *item; /* in the family's name; the label of the item */
 } groups[] = {
-	{ STATS_CPU, "cpu", NULL },	  { STATS_VCPU, "vcpu", "vcpu" },
-	{ STATS_MEMORY, "memory", NULL }, { STATS_BLOCK, "block", "disk" },
-	{ STATS_NET, "net", "nic" },
+	{ STATS_CPU, "cpu", NULL },	  { STATS_VCPU, "vcpu", "vcpu" }, { STATS_MEMORY, "memory", NULL },
+	{ STATS_BLOCK, "block", "disk" }, { STATS_NET, "net", "nic" },
 };
 
 /* One family: its samples must stand together, whoever they come from. */
@@ -97,8 +96,7 @@ static void family_free(void *p)
 	free(f);
 }
 
-static struct family *family_get(struct vec *families, struct hash *by_name, const char *name,
-				 bool gauge)
+static struct family *family_get(struct vec *families, struct hash *by_name, const char *name, bool gauge)
 {
 	struct family *f = hash_get(by_name, name);
 
@@ -113,8 +111,7 @@ static struct family *family_get(struct vec *families, struct hash *by_name, con
 }
 
 /* Times are kept in ns and told in seconds; what does not grow by counting is a gauge. */
-static void add_row(struct vec *families, struct hash *by_name, const struct domain *d,
-		    const struct stat_row *row)
+static void add_row(struct vec *families, struct hash *by_name, const struct domain *d, const struct stat_row *row)
 {
 	char name[128];
 	size_t g = 0, n = strlen(row->key);
@@ -124,8 +121,8 @@ static void add_row(struct vec *families, struct hash *by_name, const struct dom
 
 	while (g + 1 < ARRAY_SIZE(groups) && groups[g].group != row->group)
 		g++;
-	snprintf(name, sizeof(name), "domfs_domain_%s_%.*s%s", groups[g].word,
-		 (int)(ns ? n - 3 : n), row->key, ns ? "_seconds" : "");
+	snprintf(name, sizeof(name), "domfs_domain_%s_%.*s%s", groups[g].word, (int)(ns ? n - 3 : n), row->key,
+		 ns ? "_seconds" : "");
 	f = family_get(families, by_name, name, gauge);
 	buf_printf(&f->samples, "%s%s{", name, gauge ? "" : "_total");
 	label(&f->samples, "domain", d->obj.name);
@@ -140,8 +137,7 @@ static void add_row(struct vec *families, struct hash *by_name, const struct dom
 		buf_printf(&f->samples, "} %" PRIu64 "\n", row->value);
 }
 
-static void add_rows(struct vec *families, struct hash *by_name, const struct domain *d,
-		     const struct stats *s)
+static void add_rows(struct vec *families, struct hash *by_name, const struct domain *d, const struct stats *s)
 {
 	for (size_t i = 0; i < s->n; i++)
 		add_row(families, by_name, d, &s->rows[i]);

@@ -104,20 +104,16 @@ int object_name_check(const char *name, struct error *err)
 	if (n == 0)
 		return error_set(err, EINVAL, "the name is empty: give 1 to 255 bytes");
 	if (n > 255)
-		return error_set(err, ENAMETOOLONG,
-				 "the name has %zu bytes: at most 255 are possible", n);
+		return error_set(err, ENAMETOOLONG, "the name has %zu bytes: at most 255 are possible", n);
 	if (name[0] == '.')
 		return error_set(err, EINVAL,
 				 "the name '%s' begins with a dot: such names are left to "
 				 "editors' scratch files",
 				 name);
 	if (str_trim(str_of(name)).n != n)
-		return error_set(err, EINVAL,
-				 "the name '%s' begins or ends with a blank, which XML would lose",
-				 name);
+		return error_set(err, EINVAL, "the name '%s' begins or ends with a blank, which XML would lose", name);
 	if (!str_is_text(str_of(name)))
-		return error_set(err, EINVAL,
-				 "the name is not UTF-8, or nothing that XML can have");
+		return error_set(err, EINVAL, "the name is not UTF-8, or nothing that XML can have");
 	for (size_t i = 0; i < n; i++) {
 		unsigned char c = name[i];
 		if (c == '/')

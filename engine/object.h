@@ -33,10 +33,10 @@ struct object {
 	char *name;
 	struct object *parent; /* borrowed: a parent outlives its children's place in the tree; NULL for the root */
 	unsigned refs;
-	bool gone;	 /* removed; whoever still holds a reference answers ESTALE */
-	int64_t changed_ns[FACETS]; /* realtime */
-	struct access *access; /* NULL: nothing was ever changed from the defaults */
-	void *front;	 /* the front end's notes on this object (freed by watcher.gone) */
+	bool gone;			/* removed; whoever still holds a reference answers ESTALE */
+	int64_t changed_ns[FACETS];	/* realtime */
+	struct access *access;		/* NULL: nothing was ever changed from the defaults */
+	void *front;			/* the front end's notes on this object (freed by watcher.gone) */
 	void (*free)(struct object *o); /* when the last reference goes */
 };
 
@@ -46,7 +46,7 @@ extern struct object root_object;
 void object_init(struct object *o, enum object_kind kind, const char *name, struct object *parent,
 		 void (*free_fn)(struct object *o));
 void object_ref(struct object *o);
-void object_unref(struct object *o); /* NULL is fine */
+void object_unref(struct object *o);	     /* NULL is fine */
 struct object *object_find(uint64_t serial); /* borrowed, NULL when there is none (any more) */
 /* It leaves the tree: gone is set, watchers are told, the caller's reference stays. */
 void object_gone(struct object *o);

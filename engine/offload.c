@@ -201,8 +201,7 @@ static int finish(struct call *c)
 	return r;
 }
 
-int offload(struct worker *w, int (*fn)(void *arg), void *arg, void (*free_arg)(void *),
-	    int64_t timeout_ms)
+int offload(struct worker *w, int (*fn)(void *arg), void *arg, void (*free_arg)(void *), int64_t timeout_ms)
 {
 	int64_t end = timeout_ms < 0 ? 0 : now_monotonic_ms() + timeout_ms;
 	struct call *c;

@@ -20,8 +20,7 @@ void worker_free(struct worker *w);
  * returned FN's value (then ARG is the caller's again).  An FN that itself returns -ETIMEDOUT
  * or -ECANCELED gives -EIO, so that these two always mean that ARG is not the caller's any more (it
  * stays readable until the caller's next wait).  FN touches ARG only, never engine state. Task only. */
-must_check int offload(struct worker *w, int (*fn)(void *arg), void *arg, void (*free_arg)(void *),
-		       int64_t timeout_ms);
+must_check int offload(struct worker *w, int (*fn)(void *arg), void *arg, void (*free_arg)(void *), int64_t timeout_ms);
 
 /* Runs FN(ARG) on W's thread as the user UID with GID and all groups of that user: the thread takes on those rights for the call (per-thread
  * file-system ids and groups; man 2 setfsuid).  uid 0, or our own uid when we are not root, changes nothing.  FN returns 0 and leaves its own
@@ -34,7 +33,7 @@ must_check int offload_as(struct worker *w, uid_t uid, gid_t gid, int (*fn)(void
  * Returns the descriptor or a negative errno; the message names the
  * component of the path that is missing or denied, whose right is lacking and what mode it has.
  * Bounded by TIMEOUT_MS (a dead NFS: -ETIMEDOUT).  Task only. */
-must_check int open_as(struct worker *w, uid_t uid, gid_t gid, const char *path, int flags,
-		       int64_t timeout_ms, struct error *err);
+must_check int open_as(struct worker *w, uid_t uid, gid_t gid, const char *path, int flags, int64_t timeout_ms,
+		       struct error *err);
 
 #endif

@@ -72,8 +72,7 @@ static void give_back(const struct rights *ours)
 {
 	syscall(SET_FSUID, geteuid());
 	syscall(SET_FSGID, getegid());
-	if (syscall(SET_GROUPS, ours->n, ours->groups) < 0 ||
-	    (uid_t)syscall(SET_FSUID, -1) != geteuid() ||
+	if (syscall(SET_GROUPS, ours->n, ours->groups) < 0 || (uid_t)syscall(SET_FSUID, -1) != geteuid() ||
 	    (gid_t)syscall(SET_FSGID, -1) != getegid())
 		abort();
 }
@@ -137,8 +136,8 @@ static int as_job_run(void *arg)
 	return r;
 }
 
-int offload_as(struct worker *w, uid_t uid, gid_t gid, int (*fn)(void *arg), void *arg,
-	       void (*free_arg)(void *), int64_t timeout_ms, struct error *err)
+int offload_as(struct worker *w, uid_t uid, gid_t gid, int (*fn)(void *arg), void *arg, void (*free_arg)(void *),
+	       int64_t timeout_ms, struct error *err)
 {
 	struct as_job *j;
 	int r;
@@ -146,24 +145,20 @@ int offload_as(struct worker *w, uid_t uid, gid_t gid, int (*fn)(void *arg), voi
 	may_wait();
 	if (geteuid() && uid && uid != geteuid()) {
 		free_arg(arg);
-		return error_set(err, EPERM, "cannot act as user %u: domfs runs as user %u", uid,
-				 geteuid());
+		return error_set(err, EPERM, "cannot act as user %u: domfs runs as user %u", uid, geteuid());
 	}
 	j = xmalloc(sizeof(*j));
 	*j = (struct as_job){ fn, arg, free_arg, uid, gid, uid && !geteuid() };
 	r = offload(w, as_job_run, j, as_job_free, timeout_ms);
 	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT,
-				 "its file system did not answer within %" PRId64 " ms",
-				 timeout_ms);
+		return error_set(err, ETIMEDOUT, "its file system did not answer within %" PRId64 " ms", timeout_ms);
 	if (r == -ECANCELED)
 		return error_set(err, ECANCELED, "cancelled");
 	j->arg = NULL;
 	as_job_free(j);
 	if (r < 0) {
 		free_arg(arg);
-		return error_set(err, -r, "cannot take on the rights of user %u: %s", uid,
-				 strerror(-r));
+		return error_set(err, -r, "cannot take on the rights of user %u: %s", uid, strerror(-r));
 	}
 	return 0;
 }
@@ -197,8 +192,7 @@ static int open_job_run(void *arg)
 	return 0;
 }
 
-int open_as(struct worker *w, uid_t uid, gid_t gid, const char *path, int flags, int64_t timeout_ms,
-	    struct error *err)
+int open_as(struct worker *w, uid_t uid, gid_t gid, const char *path, int flags, int64_t timeout_ms, struct error *err)
 {
 	autofree char *name = xstrdup(path);
 	struct open_job *j = xcalloc(1, sizeof(*j));

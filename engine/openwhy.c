@@ -43,8 +43,7 @@ static int denied(const struct walk *w, const char *what, const struct stat *st,
 	char owner[80], user[80];
 	bool same = !strcmp(what, w->path);
 
-	return error_set(w->err, w->code,
-			 "%s%s%s%s'%s' (mode %04o, owner %s) may not be %s by user %s",
+	return error_set(w->err, w->code, "%s%s%s%s'%s' (mode %04o, owner %s) may not be %s by user %s",
 			 same ? "" : "'", same ? "" : w->path, same ? "" : "': ", noun, what,
 			 (unsigned)st->st_mode & 07777, user_words(st->st_uid, false, owner), done,
 			 user_words(w->uid, true, user));
@@ -100,8 +99,8 @@ static int last_denied(const struct walk *w, const char *path, int flags, const 
 static int not_made(const struct walk *w, const char *path)
 {
 	const char *slash = strrchr(path, '/');
-	autofree char *dir = slash && slash > path ? xstrndup(path, (size_t)(slash - path))
-						   : xstrdup(slash ? "/" : ".");
+	autofree char *dir =
+		slash && slash > path ? xstrndup(path, (size_t)(slash - path)) : xstrdup(slash ? "/" : ".");
 	struct stat st;
 
 	if ((w->code != EACCES && w->code != EPERM) || stat(dir, &st) < 0)
@@ -112,8 +111,7 @@ static int not_made(const struct walk *w, const char *path)
 static int walk(const struct walk *w, const char *path, int flags, int links);
 
 /* The component that ends before REST could not be looked at, although its directory can be passed. */
-static int stopped(const struct walk *w, const char *prefix, const char *rest, int flags, int links,
-		   int code)
+static int stopped(const struct walk *w, const char *prefix, const char *rest, int flags, int links, int code)
 {
 	autofree char *target = links ? follow(prefix, rest) : NULL;
 

@@ -66,15 +66,13 @@ static void ended(void *arg, int events unused)
 		orphan_ended(p);
 }
 
-int spawn_watch(pid_t pid, void (*fn)(void *arg, int status), void *arg, struct process **out,
-		struct error *err)
+int spawn_watch(pid_t pid, void (*fn)(void *arg, int status), void *arg, struct process **out, struct error *err)
 {
 	int fd = (int)syscall(SYS_pidfd_open, pid, 0); /* close-on-exec by itself */
 	struct process *p;
 
 	if (fd < 0)
-		return error_set(err, errno, "process %d cannot be watched: %s", (int)pid,
-				 strerror(errno));
+		return error_set(err, errno, "process %d cannot be watched: %s", (int)pid, strerror(errno));
 	p = xcalloc(1, sizeof(*p));
 	*p = (struct process){ .pidfd = fd, .fn = fn, .arg = arg };
 	p->watch = loop_watch(fd, LOOP_READ, ended, p);
@@ -82,8 +80,7 @@ int spawn_watch(pid_t pid, void (*fn)(void *arg, int status), void *arg, struct 
 		int code = errno;
 
 		forget(p);
-		return error_set(err, code, "process %d cannot be watched: %s", (int)pid,
-				 strerror(code));
+		return error_set(err, code, "process %d cannot be watched: %s", (int)pid, strerror(code));
 	}
 	*out = p;
 	return 0;

@@ -31,7 +31,8 @@ static int check_cpuset(struct str text, struct error *err)
 
 	for (size_t i = 0; i < text.n; i++)
 		if (!strchr(allowed, text.p[i]))
-			return error_set(err, EINVAL, "'%.*s' is not a set of CPUs: write numbers and ranges, as in 0-3,^2,7",
+			return error_set(err, EINVAL,
+					 "'%.*s' is not a set of CPUs: write numbers and ranges, as in 0-3,^2,7",
 					 (int)text.n, text.p);
 	return 0;
 }
@@ -50,7 +51,8 @@ static int check_characters(struct str text, struct error *err)
 {
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] < ' ' && text.p[i] != '\t' && text.p[i] != '\n' && text.p[i] != '\r')
-			return error_set(err, EINVAL, "the text has a control character (0x%02x) in it", (unsigned char)text.p[i]);
+			return error_set(err, EINVAL, "the text has a control character (0x%02x) in it",
+					 (unsigned char)text.p[i]);
 	return 0;
 }
 

@@ -104,8 +104,7 @@ const char *record_get(const struct record *r, const char *key)
 	return NULL;
 }
 
-void record_each(const struct record *r, const char *key, void (*fn)(void *arg, const char *value),
-		 void *arg)
+void record_each(const struct record *r, const char *key, void (*fn)(void *arg, const char *value), void *arg)
 {
 	for (size_t i = 0; i < r->nfields; i++)
 		if (!strcmp(r->fields[i].key, key))
@@ -221,8 +220,7 @@ static bool parse(struct record *r, struct str all)
 	struct str text = all, line, key, value;
 	char sum[17];
 
-	if (!next_line(&text, &line) || line.n + 1 != strlen(MAGIC) ||
-	    memcmp(line.p, MAGIC, line.n))
+	if (!next_line(&text, &line) || line.n + 1 != strlen(MAGIC) || memcmp(line.p, MAGIC, line.n))
 		return false;
 	while (next_line(&text, &line) && line.n) {
 		char *plain;

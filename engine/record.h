@@ -17,8 +17,7 @@ void record_free_p(struct record **r);
 void record_set(struct record *r, const char *key, const char *value);	    /* NULL removes */
 const char *record_get(const struct record *r, const char *key);	    /* NULL when absent */
 void record_add_line(struct record *r, const char *key, const char *value); /* a key that repeats */
-void record_each(const struct record *r, const char *key, void (*fn)(void *arg, const char *value),
-		 void *arg);
+void record_each(const struct record *r, const char *key, void (*fn)(void *arg, const char *value), void *arg);
 void record_set_text(struct record *r, const char *section, struct str text);
 struct str record_text(const struct record *r, const char *section); /* borrowed; n 0 when absent */
 

@@ -132,7 +132,7 @@ struct each {
 
 static int call(struct each *e, const struct prop *row, const char *value)
 {
-	struct prop_use use = {e->schema, row, e->base, e->node, value};
+	struct prop_use use = { e->schema, row, e->base, e->node, value };
 
 	return e->fn(e->arg, &use, e->err);
 }
@@ -179,7 +179,7 @@ static int each_element(struct each *e, const struct node *n, const struct level
 int schema_each(const struct schema *s, const struct node *n,
 		int (*fn)(void *arg, const struct prop_use *use, struct error *err), void *arg, struct error *err)
 {
-	struct each e = {.fn = fn, .arg = arg, .err = err, .schema = s, .base = n};
+	struct each e = { .fn = fn, .arg = arg, .err = err, .schema = s, .base = n };
 	struct level top = *schema_levels(s);
 
 	/* a row with the path "" is the text of the schema's own element: it is not entered twice */
@@ -205,7 +205,7 @@ static const char *last_step(const struct prop_use *use)
 
 bool schema_mask(const struct schema *s, struct node *n)
 {
-	struct vec uses = {0};
+	struct vec uses = { 0 };
 	bool any;
 
 	schema_each(s, n, mask_one, &uses, NULL);
@@ -227,7 +227,7 @@ static bool all_stars(const char *s)
 
 void schema_unmask(const struct schema *s, struct node *n, const struct node *old)
 {
-	struct vec now = {0}, before = {0};
+	struct vec now = { 0 }, before = { 0 };
 
 	schema_each(s, n, mask_one, &now, NULL);
 	if (old)

@@ -29,12 +29,13 @@ enum prop_type {
 };
 
 enum {
-	P_REQUIRED = 1,	  /* must be there */
-	P_LIVE = 2,	  /* the driver's set slot can change it in the running guest */
-	P_OUTPUT = 4,	  /* a manager writes it (live state, e.g. backingStore/@index); accepted and dropped from a new definition */
-	P_SECRET = 8,	  /* shown to the owner and root only; masked for others */
-	P_READONLY = 16,  /* its file cannot be written (uuid) */
-	P_WO_LINE = 32,	  /* no file although .file: documentation only */
+	P_REQUIRED = 1, /* must be there */
+	P_LIVE = 2,	/* the driver's set slot can change it in the running guest */
+	P_OUTPUT =
+		4, /* a manager writes it (live state, e.g. backingStore/@index); accepted and dropped from a new definition */
+	P_SECRET = 8,	 /* shown to the owner and root only; masked for others */
+	P_READONLY = 16, /* its file cannot be written (uuid) */
+	P_WO_LINE = 32,	 /* no file although .file: documentation only */
 };
 
 struct schema;
@@ -52,7 +53,7 @@ struct prop {
 };
 
 struct schema {
-	const char *element; /* "disk", "domain"; used in messages */
+	const char *element;	  /* "disk", "domain"; used in messages */
 	const struct prop *props; /* ended by a row without .path */
 	/* Rules between rows (a target that is missing, a source that does not fit @type).  May be NULL. */
 	int (*check)(const struct node *n, struct error *err);
@@ -61,10 +62,10 @@ struct schema {
 /* The kinds; each lives in engine/schema/KIND.c.  domain_schema reaches all the others through its rows. */
 extern const struct schema domain_schema;
 extern const struct schema disk_schema, controller_schema, nic_schema, hostdev_schema, filesystem_schema, serial_schema,
-	parallel_schema, console_schema, channel_schema, graphics_schema, video_schema, input_schema, rng_schema, balloon_schema,
-	watchdog_schema, sound_schema, audio_schema, tpm_schema, panic_schema, vsock_schema, shmem_schema, redirdev_schema,
-	smartcard_schema, hub_schema, memdev_schema, iommu_schema, lease_schema, nvram_schema, redirfilter_schema,
-	crypto_schema, pstore_schema;
+	parallel_schema, console_schema, channel_schema, graphics_schema, video_schema, input_schema, rng_schema,
+	balloon_schema, watchdog_schema, sound_schema, audio_schema, tpm_schema, panic_schema, vsock_schema,
+	shmem_schema, redirdev_schema, smartcard_schema, hub_schema, memdev_schema, iommu_schema, lease_schema,
+	nvram_schema, redirfilter_schema, crypto_schema, pstore_schema;
 /* Shared parts of device rows (engine/schema/common.c). */
 extern const struct schema address_schema, alias_schema, boot_schema, virtio_schema;
 extern const char *const words_yes_no[], *const words_on_off[];
@@ -87,8 +88,8 @@ struct prop_use {
 	const struct node *node; /* the element that the property is, or whose attribute it is */
 	const char *value;	 /* text; "" for T_FLAG, NULL for T_SUB, T_LIST, T_ANY */
 };
-int schema_each(const struct schema *s, const struct node *n, int (*fn)(void *arg, const struct prop_use *use, struct error *err),
-		void *arg, struct error *err);
+int schema_each(const struct schema *s, const struct node *n,
+		int (*fn)(void *arg, const struct prop_use *use, struct error *err), void *arg, struct error *err);
 
 /* The properties in which A and B (two elements of one kind, either may be NULL) differ, paths with an index for lists. */
 void schema_diff(const struct schema *s, const struct node *a, const struct node *b,

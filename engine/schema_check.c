@@ -35,7 +35,7 @@ static int wrong(struct check *c, int r)
 /* The names that would have been right, for the message. */
 static char *known_names(const struct level *l, bool attrs)
 {
-	struct buf out = {0};
+	struct buf out = { 0 };
 
 	for (size_t i = 0; attrs && i < l->attrs.n; i++)
 		buf_printf(&out, " %s", strchr(((const struct prop *)l->attrs.at[i])->path, '@') + 1);
@@ -55,8 +55,8 @@ static void check_attr(void *arg, const char *name, const char *value)
 		return; /* checked with the size */
 	if (!row) {
 		autofree char *known = known_names(c->level, true);
-		c->r = wrong(c, error_set(c->err, EINVAL, "attribute '%s' of <%s> is not known%s%s", name, node_name(c->node),
-					  known[0] ? ": there are" : "", known));
+		c->r = wrong(c, error_set(c->err, EINVAL, "attribute '%s' of <%s> is not known%s%s", name,
+					  node_name(c->node), known[0] ? ": there are" : "", known));
 		return;
 	}
 	c->r = prop_check(row, str_of(value), c->err);
@@ -75,7 +75,8 @@ static int check_text(struct check *c)
 
 	if (!row || row->type == T_FLAG || row->type == T_SUB || row->type == T_LIST) {
 		if (*text)
-			r = error_set(c->err, EINVAL, "<%s> has the text '%.40s' in it: it takes none", node_name(c->node), text);
+			r = error_set(c->err, EINVAL, "<%s> has the text '%.40s' in it: it takes none",
+				      node_name(c->node), text);
 	} else if (row->type == T_SIZE) {
 		r = size_parse_unit(str_of(text), node_get(c->node, "@unit"), "KiB", &size, c->err);
 	} else if (row->type != T_ANY) {
@@ -109,8 +110,8 @@ static int check_child(struct check *c, const struct node *n)
 		return 0;
 	if (!l) {
 		autofree char *known = known_names(c->level, false);
-		return wrong(&at, error_set(c->err, EINVAL, "<%s> in <%s> is not known%s%s", node_name(n), node_name(c->node),
-					    known[0] ? ": there are" : "", known));
+		return wrong(&at, error_set(c->err, EINVAL, "<%s> in <%s> is not known%s%s", node_name(n),
+					    node_name(c->node), known[0] ? ": there are" : "", known));
 	}
 	if (l->row && l->row->type == T_ANY)
 		return 0;
@@ -140,17 +141,18 @@ static int check_element(struct check *up, const struct node *n, const struct le
 
 int schema_check(const struct schema *s, const struct node *n, struct error *err)
 {
-	struct check c = {.schema = s, .node = n, .err = err};
+	struct check c = { .schema = s, .node = n, .err = err };
 	int r = check_element(&c, n, schema_levels(s));
 
 	for (const struct prop *row = s->props; r == 0 && row->path; row++) {
-		bool here = row->type == T_SUB || row->type == T_LIST || row->type == T_ANY || row->type == T_FLAG ?
-			    node_first(n, row->path) != NULL : node_has(n, row->path);
+		bool here = row->type == T_SUB || row->type == T_LIST || row->type == T_ANY || row->type == T_FLAG
+				    ? node_first(n, row->path) != NULL
+				    : node_has(n, row->path);
 		if ((row->flags & P_REQUIRED) && !here)
 			r = wrong(&c, error_set(err, EINVAL, "%s is missing", row->path));
 	}
 	if (r == 0 && s->check) {
-		struct error why = {0};
+		struct error why = { 0 };
 		r = s->check(n, &why);
 		if (r < 0 && !str_starts(error_text(&why), "line "))
 			error_in(&why, r, "line %ld: <%s>", node_line(n), s->element);

@@ -10,7 +10,8 @@ struct diff {
 /* What tells the members of a list apart. */
 static const char *key_of(const struct node *n)
 {
-	static const char *const keys[] = {"target/@dev", "alias/@name", "@name", "@id", "@dev", "@vcpu", "@index", NULL};
+	static const char *const keys[] = { "target/@dev", "alias/@name", "@name",  "@id",
+					    "@dev",	   "@vcpu",	  "@index", NULL };
 
 	for (int i = 0; keys[i]; i++)
 		if (node_get(n, keys[i]))
@@ -63,15 +64,16 @@ static void diff_attr(void *arg, const char *name, const char *value)
 
 static void diff_element(const struct diff *d, const struct node *a, const struct node *b, const char *path);
 
-static void diff_children(const struct diff *d, const struct node *a, const struct node *b, const char *path, bool swapped)
+static void diff_children(const struct diff *d, const struct node *a, const struct node *b, const char *path,
+			  bool swapped)
 {
 	for (const struct node *c = node_child(a, NULL); c; c = node_next(c, NULL)) {
 		const struct node *other = partner(b, c);
 		const char *key = key_of(c);
 		bool many = node_next(node_child(a, node_name(c)), node_name(c)) != NULL || (key && !swapped);
 		autofree char *index = key ? xstrdup(key) : xasprintf("%u", position(c));
-		autofree char *sub = many ? xasprintf("%s%s%s[%s]", path, *path ? "/" : "", node_name(c), index) :
-					    xasprintf("%s%s%s", path, *path ? "/" : "", node_name(c));
+		autofree char *sub = many ? xasprintf("%s%s%s[%s]", path, *path ? "/" : "", node_name(c), index)
+					  : xasprintf("%s%s%s", path, *path ? "/" : "", node_name(c));
 		if (swapped && !other)
 			diff_element(d, NULL, c, sub);
 		else if (!swapped)
@@ -86,7 +88,7 @@ static bool is_leaf(const struct node *n)
 
 static void diff_element(const struct diff *d, const struct node *a, const struct node *b, const char *path)
 {
-	struct attr_walk w = {.d = d, .other = b, .path = path};
+	struct attr_walk w = { .d = d, .other = b, .path = path };
 	const char *ta = a && is_leaf(a) ? node_get(a, "") : NULL, *tb = b && is_leaf(b) ? node_get(b, "") : NULL;
 
 	if ((!a || !b) || (ta && tb && strcmp(ta, tb)))
@@ -107,7 +109,7 @@ static void diff_element(const struct diff *d, const struct node *a, const struc
 void schema_diff(const struct schema *s unused, const struct node *a, const struct node *b,
 		 void (*fn)(void *arg, const char *path, const char *a_text, const char *b_text), void *arg)
 {
-	struct diff d = {fn, arg};
+	struct diff d = { fn, arg };
 
 	if (a || b)
 		diff_element(&d, a, b, "");

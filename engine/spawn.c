@@ -51,8 +51,7 @@ static char *find_program(const char *name)
 		struct stat st;
 
 		/* an empty or relative place in PATH would run what lies about in some directory */
-		if (path[0] == '/' && stat(full, &st) == 0 && S_ISREG(st.st_mode) &&
-		    access(full, X_OK) == 0)
+		if (path[0] == '/' && stat(full, &st) == 0 && S_ISREG(st.st_mode) && access(full, X_OK) == 0)
 			return take(&full);
 		path += n;
 		path += *path == ':';
@@ -76,8 +75,7 @@ static int plan_fds(struct spawn_plan *p, int null_fd, struct error *err)
 	p->fds = xcalloc((size_t)s->nfds + 3, sizeof(*p->fds));
 	for (int i = 0; i < s->nfds; i++) {
 		if (s->fds[i].ours < 0 || s->fds[i].theirs < 0)
-			return error_set(err, EBADF, "%s: descriptor %d is not open", s->argv[0],
-					 i);
+			return error_set(err, EBADF, "%s: descriptor %d is not open", s->argv[0], i);
 		if (s->fds[i].theirs < 3)
 			named[s->fds[i].theirs] = true;
 		p->fds[p->nfds++] = s->fds[i];
@@ -88,8 +86,8 @@ static int plan_fds(struct spawn_plan *p, int null_fd, struct error *err)
 	qsort(p->fds, (size_t)p->nfds, sizeof(*p->fds), by_theirs);
 	for (int i = 1; i < p->nfds; i++)
 		if (p->fds[i].theirs == p->fds[i - 1].theirs)
-			return error_set(err, EINVAL, "%s: two descriptors are to become %d",
-					 s->argv[0], p->fds[i].theirs);
+			return error_set(err, EINVAL, "%s: two descriptors are to become %d", s->argv[0],
+					 p->fds[i].theirs);
 	return 0;
 }
 
@@ -148,12 +146,10 @@ pid_t spawn_start(const struct spawn *s, struct error *err)
 		return r;
 	pid = start_child(&p);
 	if (pid < 0)
-		return error_set(err, -pid, "cannot run '%s': no new process: %s", s->argv[0],
-				 strerror(-pid));
+		return error_set(err, -pid, "cannot run '%s': no new process: %s", s->argv[0], strerror(-pid));
 	if (p.step == STEP_NONE)
 		return pid;
 	while (waitpid(pid, NULL, 0) < 0 && errno == EINTR)
 		;
-	return error_set(err, p.code, "cannot run '%s': %s: %s", program, step_words[p.step],
-			 strerror(p.code));
+	return error_set(err, p.code, "cannot run '%s': %s: %s", program, step_words[p.step], strerror(p.code));
 }

@@ -15,22 +15,22 @@ struct spawn_fd {
 };
 
 struct spawn {
-	const char *const *argv; /* argv[0] is looked up in PATH unless it has a slash; NULL-ended */
-	const char *const *env;	 /* NULL-ended; NULL: only PATH and LC_ALL=C */
+	const char *const *argv;    /* argv[0] is looked up in PATH unless it has a slash; NULL-ended */
+	const char *const *env;	    /* NULL-ended; NULL: only PATH and LC_ALL=C */
 	const struct spawn_fd *fds; /* 0, 1, 2 not named here are /dev/null; all others are closed */
 	int nfds;
-	bool session;		 /* setsid */
+	bool session; /* setsid */
 	bool no_new_privs;
-	bool change_user;	 /* to uid, gid, groups below; needs root */
+	bool change_user; /* to uid, gid, groups below; needs root */
 	uid_t uid;
 	gid_t gid;
 	const gid_t *groups;
 	int ngroups;
-	bool no_core;		 /* RLIMIT_CORE 0 */
-	uint64_t max_memlock;	 /* RLIMIT_MEMLOCK when not 0 */
-	int pidfile_fd;		 /* >0: the child writes "PID STARTTIME\n" there before it execs, so that it can be found
+	bool no_core;	      /* RLIMIT_CORE 0 */
+	uint64_t max_memlock; /* RLIMIT_MEMLOCK when not 0 */
+	int pidfile_fd;	      /* >0: the child writes "PID STARTTIME\n" there before it execs, so that it can be found
 				  * again even if we are killed at that instant */
-	const char *chdir;	 /* NULL: "/" */
+	const char *chdir;    /* NULL: "/" */
 };
 
 /* Starts it without waiting: the pid, or a negative errno with the reason (what could not be executed and why; the
@@ -41,9 +41,9 @@ must_check pid_t spawn_start(const struct spawn *s, struct error *err);
  * -1 when it was not our child.  Reaps our children.  -ESRCH when it is already gone and not ours.
  * *OUT is the caller's until spawn_unwatch, also after FN has run (FN may call it). */
 struct process;
-must_check int spawn_watch(pid_t pid, void (*fn)(void *arg, int status), void *arg,
-			   struct process **out, struct error *err);
-void spawn_unwatch(struct process *p);		/* NULL is fine; a child not yet dead is reaped later by itself */
+must_check int spawn_watch(pid_t pid, void (*fn)(void *arg, int status), void *arg, struct process **out,
+			   struct error *err);
+void spawn_unwatch(struct process *p);		  /* NULL is fine; a child not yet dead is reaped later by itself */
 int process_signal(struct process *p, int signo); /* by pidfd: never another process; 0, or -ESRCH.. */
 
 /* The start time of PID in clock ticks since boot (/proc/PID/stat field 22), 0 when there is none: tells a recycled pid. */

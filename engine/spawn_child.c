@@ -109,8 +109,7 @@ CHILD static bool set_limits(const struct spawn *s)
 
 CHILD static bool set_user(const struct spawn *s)
 {
-	return syscall(SET_GROUPS, s->ngroups, s->groups) == 0 &&
-	       syscall(SET_RESGID, s->gid, s->gid, s->gid) == 0 &&
+	return syscall(SET_GROUPS, s->ngroups, s->groups) == 0 && syscall(SET_RESGID, s->gid, s->gid, s->gid) == 0 &&
 	       syscall(SET_RESUID, s->uid, s->uid, s->uid) == 0;
 }
 

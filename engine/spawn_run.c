@@ -112,8 +112,7 @@ static void run_ended(void *arg, int status)
 }
 
 /* A pipe whose OURS end is watched and whose other end is returned; -errno. */
-static int make_pipe(struct run *r, struct pipe_end *ours, bool writing,
-		     void (*fn)(void *arg, int events))
+static int make_pipe(struct run *r, struct pipe_end *ours, bool writing, void (*fn)(void *arg, int events))
 {
 	int fd[2], mine = writing ? 1 : 0;
 
@@ -163,8 +162,7 @@ static int wait_end(struct run *r, const char *name, int64_t timeout_ms, struct 
 		if (rc == 0 || r->ended)
 			continue;
 		if (rc == -ETIMEDOUT)
-			return error_set(err, ETIMEDOUT, "%s: not done within %" PRId64 " ms", name,
-					 timeout_ms);
+			return error_set(err, ETIMEDOUT, "%s: not done within %" PRId64 " ms", name, timeout_ms);
 		return error_set(err, -rc, "%s: cancelled", name);
 	}
 	return 0;
@@ -216,8 +214,7 @@ static void run_stop(struct run *r)
 	buf_clear(&r->words);
 }
 
-int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms,
-	      struct error *err)
+int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms, struct error *err)
 {
 	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
 	struct run r = { .in = in, .out = out, .to.fd = -1, .from.fd = -1, .err_from.fd = -1 };

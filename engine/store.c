@@ -129,8 +129,8 @@ static void op_failed(struct op *op, int r, const char *verb)
 {
 	op->result = r;
 	if (!op->err.code)
-		error_set(&op->err, -r, "cannot %s '%s/%s/%s': %s", verb, config.state_dir,
-			  op->kind, op->name, strerror(-r));
+		error_set(&op->err, -r, "cannot %s '%s/%s/%s': %s", verb, config.state_dir, op->kind, op->name,
+			  strerror(-r));
 }
 
 /* One step of all that have not failed yet. */
@@ -285,8 +285,7 @@ static int await(struct op *op, struct error *err)
 	return r;
 }
 
-int store_write(const char *kind, const char *name, const struct record *r, bool durable,
-		struct error *err)
+int store_write(const char *kind, const char *name, const struct record *r, bool durable, struct error *err)
 {
 	autobuf struct buf text = { 0 };
 	struct op *op;
@@ -334,8 +333,7 @@ static int make_path(const char *path, struct error *err)
 		*s = '/';
 	}
 	if (mkdir(p, 0700) < 0 && errno != EEXIST)
-		return error_set(err, errno, "cannot make the directory '%s': %s", path,
-				 strerror(errno));
+		return error_set(err, errno, "cannot make the directory '%s': %s", path, strerror(errno));
 	return 0;
 }
 
@@ -346,8 +344,7 @@ static int lock(const char *state_dir, struct error *err)
 
 	lock_fd = openat(state_fd, "lock", O_RDWR | O_CREAT | O_CLOEXEC | O_NOFOLLOW, 0600);
 	if (lock_fd < 0)
-		return error_set(err, errno, "cannot open '%s/lock': %s", state_dir,
-				 strerror(errno));
+		return error_set(err, errno, "cannot open '%s/lock': %s", state_dir, strerror(errno));
 	if (flock(lock_fd, LOCK_EX | LOCK_NB) < 0) {
 		int code = errno == EWOULDBLOCK ? EBUSY : errno;
 
@@ -355,16 +352,14 @@ static int lock(const char *state_dir, struct error *err)
 		text[n > 0 ? n : 0] = 0;
 		close(lock_fd);
 		lock_fd = -1;
-		return error_set(
-			err, code,
-			"the state directory '%s' is in use by the domfs with pid %.*s: one "
-			"serves all mounts of it; give another one its own DOMFS_STATE_DIR and DOMFS_RUN_DIR",
-			state_dir, (int)strcspn(text, "\n"), text[0] ? text : "?");
+		return error_set(err, code,
+				 "the state directory '%s' is in use by the domfs with pid %.*s: one "
+				 "serves all mounts of it; give another one its own DOMFS_STATE_DIR and DOMFS_RUN_DIR",
+				 state_dir, (int)strcspn(text, "\n"), text[0] ? text : "?");
 	}
 	n = snprintf(text, sizeof(text), "%d\n", getpid());
 	if (ftruncate(lock_fd, 0) < 0 || pwrite(lock_fd, text, n, 0) != n)
-		log_line("cannot write '%s/lock': %s", state_dir,
-			 strerror(errno)); /* it serves the message only */
+		log_line("cannot write '%s/lock': %s", state_dir, strerror(errno)); /* it serves the message only */
 	return 0;
 }
 
@@ -448,9 +443,8 @@ static void set_aside(int dir, const char *kind, const char *name, struct error 
 			break;
 	}
 	base_close_p(&aside);
-	error_set(why, why->code, "'%s/%s/%s' cannot be used (%s): %s%s", config.state_dir, kind,
-		  name, error_text(why), r == 0 ? "set aside as broken/" : "left there",
-		  r == 0 ? to : "");
+	error_set(why, why->code, "'%s/%s/%s' cannot be used (%s): %s%s", config.state_dir, kind, name, error_text(why),
+		  r == 0 ? "set aside as broken/" : "left there", r == 0 ? to : "");
 	errors_add(NULL, name, why);
 	log_line("%s", error_text(why));
 }
@@ -462,16 +456,16 @@ void store_set_aside(const char *kind, const char *name, struct error *why)
 	set_aside(dir, kind, name, why);
 }
 
-int store_load(const char *kind, void (*fn)(void *arg, const char *name, struct record *r),
-	       void *arg, struct error *err)
+int store_load(const char *kind, void (*fn)(void *arg, const char *name, struct record *r), void *arg,
+	       struct error *err)
 {
 	int fd = kind_dir(kind);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
 
 	if (!dir)
-		return error_set(err, fd < 0 ? -fd : errno, "cannot open '%s/%s': %s",
-				 config.state_dir, kind, strerror(fd < 0 ? -fd : errno));
+		return error_set(err, fd < 0 ? -fd : errno, "cannot open '%s/%s': %s", config.state_dir, kind,
+				 strerror(fd < 0 ? -fd : errno));
 	while ((e = readdir(dir))) {
 		autoerror struct error why = { 0 };
 		struct record *r;

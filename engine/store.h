@@ -20,7 +20,8 @@ void store_close(void); /* finishes what was handed over */
 int store_write(const char *kind, const char *name, const struct record *r, bool durable, struct error *err);
 int store_remove(const char *kind, const char *name, bool durable, struct error *err); /* absent is success */
 /* Reads all of KIND (start only; does not wait for tasks): FN owns the record. */
-int store_load(const char *kind, void (*fn)(void *arg, const char *name, struct record *r), void *arg, struct error *err);
+int store_load(const char *kind, void (*fn)(void *arg, const char *name, struct record *r), void *arg,
+	       struct error *err);
 /* For FN: what it was given is of no use, WHY (EBADMSG) says why not. */
 void store_set_aside(const char *kind, const char *name, struct error *why);
 /* Waits until all that was handed over is on the disk.  Task only. */

@@ -16,10 +16,8 @@
 #ifdef __SANITIZE_ADDRESS__
 #include <sanitizer/common_interface_defs.h>
 #else
-#define __sanitizer_start_switch_fiber(save, bottom, size)                                         \
-	((void)(save), (void)(bottom), (void)(size))
-#define __sanitizer_finish_switch_fiber(save, bottom, size)                                        \
-	((void)(save), (void)(bottom), (void)(size))
+#define __sanitizer_start_switch_fiber(save, bottom, size)  ((void)(save), (void)(bottom), (void)(size))
+#define __sanitizer_finish_switch_fiber(save, bottom, size) ((void)(save), (void)(bottom), (void)(size))
 #endif
 
 /* Lives on the stack of the task that waits. */
@@ -74,8 +72,7 @@ static bool run(struct task *t)
 /* From T's stack back to the loop's. */
 static void yield(struct task *t)
 {
-	__sanitizer_start_switch_fiber(t->ended ? NULL : &t->fake_stack, scheduler_stack,
-				       scheduler_size);
+	__sanitizer_start_switch_fiber(t->ended ? NULL : &t->fake_stack, scheduler_stack, scheduler_size);
 	swapcontext(&t->context, &scheduler);
 	__sanitizer_finish_switch_fiber(t->fake_stack, &scheduler_stack, &scheduler_size);
 }

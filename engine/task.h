@@ -30,11 +30,11 @@ struct task *task_self(void); /* NULL on the loop */
  * inside task_shield (cleanup that must wait).  Task only. */
 must_check int task_wait(struct waitq *q, int64_t timeout_ms);
 must_check int task_sleep(int64_t ms);
-void task_wake(struct waitq *q);     /* the first waiter; from loop or task, never runs it inline */
+void task_wake(struct waitq *q); /* the first waiter; from loop or task, never runs it inline */
 void task_wake_all(struct waitq *q);
-void task_cancel(struct task *t);    /* its current or next wait returns -ECANCELED; NULL is fine */
-bool task_cancelled(void);	     /* would the current task's next wait fail?  false on the loop */
-int task_shield(int by);	     /* +1: waits ignore a cancel; -1: end; returns the new depth */
+void task_cancel(struct task *t); /* its current or next wait returns -ECANCELED; NULL is fine */
+bool task_cancelled(void);	  /* would the current task's next wait fail?  false on the loop */
+int task_shield(int by);	  /* +1: waits ignore a cancel; -1: end; returns the new depth */
 
 /* Asserts that we are in a task: first line of everything that can wait. */
 void may_wait(void);

@@ -81,8 +81,7 @@ static uint64_t unit_bytes(struct str unit)
 
 static int scale(const struct decimal *d, uint64_t unit, uint64_t *bytes)
 {
-	unsigned __int128 sum =
-		(unsigned __int128)d->whole * unit + (unsigned __int128)d->part * unit / d->scale;
+	unsigned __int128 sum = (unsigned __int128)d->whole * unit + (unsigned __int128)d->part * unit / d->scale;
 
 	if (sum > SIZE_MOST)
 		return -ERANGE;
@@ -92,8 +91,7 @@ static int scale(const struct decimal *d, uint64_t unit, uint64_t *bytes)
 
 static int too_big(struct str text, struct error *err)
 {
-	return error_set(err, ERANGE, "'%.*s' is too big: sizes end at %" PRIu64 " bytes",
-			 SHOWN(text), SIZE_MOST);
+	return error_set(err, ERANGE, "'%.*s' is too big: sizes end at %" PRIu64 " bytes", SHOWN(text), SIZE_MOST);
 }
 
 int size_parse(struct str text, uint64_t *bytes, struct error *err)
@@ -117,8 +115,7 @@ int size_parse(struct str text, uint64_t *bytes, struct error *err)
 	return scale(&d, unit, bytes) < 0 ? too_big(text, err) : 0;
 }
 
-int size_parse_unit(struct str value, const char *unit, const char *deflt, uint64_t *bytes,
-		    struct error *err)
+int size_parse_unit(struct str value, const char *unit, const char *deflt, uint64_t *bytes, struct error *err)
 {
 	struct str rest, word = str_trim(str_of(unit ? unit : deflt));
 	struct decimal d;
@@ -136,8 +133,7 @@ int size_parse_unit(struct str value, const char *unit, const char *deflt, uint6
 	if (r == -ERANGE)
 		return too_big(value, err);
 	if (r < 0 || rest.n || (one == 1 && d.part))
-		return error_set(err, EINVAL, "'%.*s' is not a number of %.*s", SHOWN(value),
-				 SHOWN(word));
+		return error_set(err, EINVAL, "'%.*s' is not a number of %.*s", SHOWN(value), SHOWN(word));
 	return scale(&d, one, bytes) < 0 ? too_big(value, err) : 0;
 }
 
@@ -169,9 +165,8 @@ int u64_parse(struct str text, uint64_t min, uint64_t max, uint64_t *value, stru
 	if (!digits.n)
 		return error_set(err, EINVAL, "'%.*s' is not a whole number", SHOWN(s));
 	if (over || v < min || v > max)
-		return error_set(err, ERANGE,
-				 "'%.*s' is out of range: expected %" PRIu64 " to %" PRIu64,
-				 SHOWN(s), min, max);
+		return error_set(err, ERANGE, "'%.*s' is out of range: expected %" PRIu64 " to %" PRIu64, SHOWN(s), min,
+				 max);
 	*value = v;
 	return 0;
 }
@@ -187,8 +182,7 @@ int bool_parse(struct str text, bool *value, struct error *err)
 			return 0;
 		}
 	}
-	return error_set(err, EINVAL,
-			 "'%.*s' is not a switch: expected 0 or 1 (also no yes off on)", SHOWN(s));
+	return error_set(err, EINVAL, "'%.*s' is not a switch: expected 0 or 1 (also no yes off on)", SHOWN(s));
 }
 
 void time_iso8601(struct buf *out, int64_t realtime_ns)
@@ -203,8 +197,8 @@ void time_iso8601(struct buf *out, int64_t realtime_ns)
 	}
 	t = (time_t)s;
 	gmtime_r(&t, &tm);
-	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1,
-		   tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec, (int)(ns / 1000));
+	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d.%06dZ", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		   tm.tm_min, tm.tm_sec, (int)(ns / 1000));
 }
 
 static struct timespec clock_now(clockid_t clock)

@@ -11,8 +11,7 @@
  * -ERANGE past 2^63-1. */
 int size_parse(struct str text, uint64_t *bytes, struct error *err);
 /* Bytes from libvirt's VALUE and UNIT attribute; UNIT NULL means DEFLT ("KiB", "bytes"). */
-int size_parse_unit(struct str value, const char *unit, const char *deflt, uint64_t *bytes,
-		    struct error *err);
+int size_parse_unit(struct str value, const char *unit, const char *deflt, uint64_t *bytes, struct error *err);
 /* A whole unsigned decimal (or 0x...) number within [min, max]. */
 int u64_parse(struct str text, uint64_t min, uint64_t max, uint64_t *value, struct error *err);
 /* 0/1 yes/no on/off true/false */

@@ -18,8 +18,7 @@ static int read_file(const char *path, struct buf *out, struct error *err)
 	while ((n = read(fd, text, sizeof(text))) > 0) {
 		buf_add(out, text, n);
 		if (out->n > DOC_MAX_BYTES)
-			return error_set(err, EFBIG, "%s: larger than %u MiB", path,
-					 DOC_MAX_BYTES >> 20);
+			return error_set(err, EFBIG, "%s: larger than %u MiB", path, DOC_MAX_BYTES >> 20);
 	}
 	return n < 0 ? error_set(err, errno, "%s: %s", path, strerror(errno)) : 0;
 }
@@ -43,8 +42,8 @@ static int check(const char *path, struct buf *out, struct error *err)
 	type = node_get_or(doc_root(doc), "@type", "");
 	driver = driver_of_type(type);
 	if (!driver)
-		return error_set(err, ENOTSUP, "%s: line %ld: no driver for domains of type '%s'",
-				 path, node_line(doc_root(doc)), type);
+		return error_set(err, ENOTSUP, "%s: line %ld: no driver for domains of type '%s'", path,
+				 node_line(doc_root(doc)), type);
 	r = driver->complete(doc, NULL, err);
 	if (r >= 0 && driver->command)
 		r = driver->command(doc, node_get_or(doc_root(doc), "name", "unnamed"), out, err);

@@ -7,8 +7,7 @@
 
 #include <fcntl.h>
 
-#define OVERLAY_SCAN_MAX                                                                           \
-	(256u << 10) /* an edit in place of more than this is looked at on flush only */
+#define OVERLAY_SCAN_MAX (256u << 10) /* an edit in place of more than this is looked at on flush only */
 
 struct draft {
 	struct buf text;
@@ -90,8 +89,7 @@ static int draft_put(struct draft *d, uint64_t off, struct str data, struct erro
 	size_t over;
 
 	if (off > d->text.n)
-		return error_set(err, EINVAL,
-				 "a document is written from its start, without holes");
+		return error_set(err, EINVAL, "a document is written from its start, without holes");
 	if (off == d->text.n) {
 		buf_add(&d->text, data.p, data.n);
 		if (d->whole && d->state >= 0)
@@ -147,16 +145,14 @@ static int refuse_open_end(struct draft *d, struct error *err)
 		/* It is XML, but its subset looks like text outside of any element to the scan. */
 		if (d->text.n && memmem(d->text.p, d->text.n, "<!DOCTYPE", 9))
 			return error_set(err, EBADMSG, "a document type (<!DOCTYPE) is not taken");
-		return error_set(err, EBADMSG,
-				 "this is not an XML document, nor the beginning of one");
+		return error_set(err, EBADMSG, "this is not an XML document, nor the beginning of one");
 	}
 	if (text_blank((struct str){ d->text.p, d->text.n }))
 		return error_set(err, EBADMSG, "the document is empty");
 	return 0;
 }
 
-int draft_write(struct handle *h, const struct who *who, uint64_t off, struct str data,
-		struct error *err)
+int draft_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err)
 {
 	struct draft *d;
 	int r;

@@ -69,8 +69,7 @@ struct stream_ops {
 	int (*open)(const struct place *at, struct handle *h, struct error *err);
 	ssize_t (*read)(struct handle *h, uint64_t off, char *out, size_t n);
 	bool (*ready)(struct handle *h); /* would a read give something? */
-	ssize_t (*write)(struct handle *h, const char *p, size_t n,
-			 struct error *err); /* -EAGAIN: later */
+	ssize_t (*write)(struct handle *h, const char *p, size_t n, struct error *err); /* -EAGAIN: later */
 	uint64_t (*size)(const struct place *at);
 	void (*release)(struct handle *h);
 };
@@ -82,7 +81,7 @@ struct entry {
 	enum fresh fresh;
 	unsigned facets; /* 0: what the view says (F_DOC or F_CONFIG) */
 	enum view view;	 /* VIEW_CONFIG: of everything below */
-	bool cached; /* a KEEP value whose text the kernel may keep too: the same for everybody who may read it */
+	bool cached;	 /* a KEEP value whose text the kernel may keep too: the same for everybody who may read it */
 	bool hidden;	 /* answers to its name but is not listed */
 	bool fleeting;	 /* its name may stand for something else at any time */
 	bool grows;	 /* a reader at the end of a LIVE text sees what came since */
@@ -106,42 +105,37 @@ struct dir_type {
 	struct object *(*next)(const struct place *dir, uint64_t after);
 	/* The child's name here when it is not the object's own; false: it has none now. */
 	bool (*name)(struct object *o, char name[256]);
-	int (*make)(const struct place *dir, const char *name, mode_t mode, struct object **out,
-		    struct error *err);
+	int (*make)(const struct place *dir, const char *name, mode_t mode, struct object **out, struct error *err);
 	int (*drop)(const struct place *at, struct error *err);
 	int (*rename)(const struct place *at, const char *name, struct error *err);
 };
 
-#define VALUE(name_, mode_, show_, store_, ...)                                                    \
-	{                                                                                          \
-		.name = name_, .kind = ENTRY_VALUE, .mode = mode_, .show = show_, .store = store_, \
-		__VA_ARGS__                                                                        \
+#define VALUE(name_, mode_, show_, store_, ...)                                                                        \
+	{                                                                                                              \
+		.name = name_, .kind = ENTRY_VALUE, .mode = mode_, .show = show_, .store = store_, __VA_ARGS__         \
 	}
-#define DOC(name_, mode_, show_, store_, ...)                                                      \
-	{                                                                                          \
-		.name = name_, .kind = ENTRY_DOC, .mode = mode_, .show = show_, .store = store_,   \
-		__VA_ARGS__                                                                        \
+#define DOC(name_, mode_, show_, store_, ...)                                                                          \
+	{                                                                                                              \
+		.name = name_, .kind = ENTRY_DOC, .mode = mode_, .show = show_, .store = store_, __VA_ARGS__           \
 	}
-#define STREAM(name_, mode_, ops_, ...)                                                            \
-	{                                                                                          \
-		.name = name_, .kind = ENTRY_STREAM, .mode = mode_, .stream = ops_, __VA_ARGS__    \
+#define STREAM(name_, mode_, ops_, ...)                                                                                \
+	{                                                                                                              \
+		.name = name_, .kind = ENTRY_STREAM, .mode = mode_, .stream = ops_, __VA_ARGS__                        \
 	}
-#define DIR(name_, mode_, dir_, ...)                                                               \
-	{                                                                                          \
-		.name = name_, .kind = ENTRY_DIR, .mode = mode_, .dir = dir_, __VA_ARGS__          \
+#define DIR(name_, mode_, dir_, ...)                                                                                   \
+	{                                                                                                              \
+		.name = name_, .kind = ENTRY_DIR, .mode = mode_, .dir = dir_, __VA_ARGS__                              \
 	}
-#define PROPS(schema_, show_, store_)                                                              \
-	{                                                                                          \
-		.kind = ENTRY_PROPS, .schema = schema_, .show = show_, .store = store_             \
+#define PROPS(schema_, show_, store_)                                                                                  \
+	{                                                                                                              \
+		.kind = ENTRY_PROPS, .schema = schema_, .show = show_, .store = store_                                 \
 	}
 
 /* fs/tree/: the tables that others point to. */
 extern const struct entry root_entry;
 extern const struct dir_type domains_dir, by_uuid_dir, by_id_dir, host_dir, drivers_dir;
-extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir,
-	wait_dir;
-extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream,
-	errors_stream;
+extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir, wait_dir;
+extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream, errors_stream;
 
 /* fs/tree/host.c: an object per driver. */
 void driver_objects_open(void);

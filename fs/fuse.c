@@ -32,9 +32,8 @@ static void say_ready(void *arg unused)
 
 static void ll_init(void *arg unused, struct fuse_conn_info *conn)
 {
-	conn->want |= conn->capable &
-		      (FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_POSIX_ACL |
-		       FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_POSIX_ACL |
+				       FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
 	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	conn->want &= ~FUSE_CAP_AUTO_INVAL_DATA;
 	conn->max_background = 64;
@@ -132,9 +131,7 @@ static int session_new(struct error *err)
 	fuse_opt_add_arg(&args, options.fuse_options);
 	front_session = fuse_session_new(&args, &ops, sizeof(ops), NULL);
 	fuse_opt_free_args(&args);
-	return front_session ? 0
-			     : error_set(err, EINVAL, "libfuse refuses the options '%s'",
-					 options.fuse_options);
+	return front_session ? 0 : error_set(err, EINVAL, "libfuse refuses the options '%s'", options.fuse_options);
 }
 
 /* New kernels can be told to abort the whole connection when one request takes long: a reader of wait/ does. */

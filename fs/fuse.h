@@ -43,22 +43,21 @@ struct call {
 	struct object *made;
 	struct fuse_file_info fi;
 	int (*run)(struct call *c, struct error *err); /* in the task */
-	void (*reply)(struct call *c); /* when RUN succeeded; NULL: fuse_reply_err(req, 0) */
+	void (*reply)(struct call *c);		       /* when RUN succeeded; NULL: fuse_reply_err(req, 0) */
 	bool interrupted, cancelling, done;
 	bool *told_done; /* set when it has ended */
 	struct task *task;
 	TAILQ_ENTRY(call) list;
 };
-struct call *call_new(fuse_req_t req, const struct place *at,
-		      int (*run)(struct call *, struct error *), void (*reply)(struct call *));
+struct call *call_new(fuse_req_t req, const struct place *at, int (*run)(struct call *, struct error *),
+		      void (*reply)(struct call *));
 void call_start(struct call *c);
 /* The same, but when it must wait the client is answered now by REPLY and the rest goes on without it. */
 void call_start_nowait(struct call *c);
 void calls_cancel(void);
 bool calls_going(void);
 /* Answers a failure: records it and sends the errno. */
-void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r,
-		    struct error *err);
+void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r, struct error *err);
 
 /* fuse_attr.c */
 void attr_of(const struct place *at, struct stat *st, double *timeout);
@@ -69,15 +68,13 @@ void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ll_readlink(fuse_req_t req, fuse_ino_t ino);
 void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
-void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		    struct fuse_file_info *fi);
+void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
 void ll_statfs(fuse_req_t req, fuse_ino_t ino);
 
 /* fuse_file.c */
 void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi);
-void ll_write(fuse_req_t req, fuse_ino_t ino, const char *p, size_t size, off_t off,
-	      struct fuse_file_info *fi);
+void ll_write(fuse_req_t req, fuse_ino_t ino, const char *p, size_t size, off_t off, struct fuse_file_info *fi);
 void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
@@ -87,20 +84,17 @@ void reply_open(fuse_req_t req, struct handle *h, struct fuse_file_info *fi);
 void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name);
 void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name);
-void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-	       struct fuse_file_info *fi);
-void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-	       const char *newname, unsigned flags);
+void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
+void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
+	       unsigned flags);
 void ll_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
 void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
 void ll_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name);
 
 /* fuse_access.c */
-void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set,
-		struct fuse_file_info *fi);
+void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct fuse_file_info *fi);
 void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
-void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
-		 int flags);
+void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags);
 void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size);
 void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name);
 
@@ -118,11 +112,9 @@ struct notes { /* on an object */
 	struct object *obj;
 	struct parked_list parked;
 	bool waking;
-	unsigned
-		version; /* of the texts that the kernel keeps: each change makes new inodes of them */
+	unsigned version; /* of the texts that the kernel keeps: each change makes new inodes of them */
 	LIST_ENTRY(notes) list;
-	uint64_t told
-		[]; /* a bit per slot of the object's kind: the kernel may keep its attributes */
+	uint64_t told[]; /* a bit per slot of the object's kind: the kernel may keep its attributes */
 };
 struct notes *notes_of(struct object *o); /* made when there are none */
 /* The inode as the kernel is told now.  A cached text has a new one for each version, so that its pages and its size never are of

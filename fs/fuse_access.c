@@ -5,7 +5,7 @@
 #include <unistd.h>
 
 #define ACL_XATTR     "system.posix_acl_access"
-#define PID_XATTR     "user.domfs.pid" /* of the process that serves this mount: for domfs umount */
+#define PID_XATTR     "user.domfs.pid"	   /* of the process that serves this mount: for domfs umount */
 #define RELEASE_XATTR "user.domfs.release" /* setting it ends every wait: for domfs umount */
 
 static void set_rights(const struct place *at, const struct stat *st, int set)
@@ -29,8 +29,7 @@ static void setattr_scratch(fuse_req_t req, fuse_ino_t ino, struct stat *st, int
 {
 	struct rights r = { st->st_uid, st->st_gid, st->st_mode & 07777 };
 	struct scratch *s = scratch_of(ino);
-	unsigned mask = (set & FUSE_SET_ATTR_UID ? ACCESS_UID : 0) |
-			(set & FUSE_SET_ATTR_GID ? ACCESS_GID : 0) |
+	unsigned mask = (set & FUSE_SET_ATTR_UID ? ACCESS_UID : 0) | (set & FUSE_SET_ATTR_GID ? ACCESS_GID : 0) |
 			(set & FUSE_SET_ATTR_MODE ? ACCESS_MODE : 0);
 	int e = s ? 0 : -ESTALE;
 
@@ -45,8 +44,7 @@ static void setattr_scratch(fuse_req_t req, fuse_ino_t ino, struct stat *st, int
 	fuse_reply_attr(req, st, 0);
 }
 
-static int set_size(const struct place *at, uint64_t size, struct fuse_file_info *fi,
-		    struct error *err)
+static int set_size(const struct place *at, uint64_t size, struct fuse_file_info *fi, struct error *err)
 {
 	if (slot_is_dir(at->slot))
 		return -EISDIR;
@@ -140,8 +138,7 @@ static int set_acl(uint64_t ino, const void *acl, size_t n, struct error *err)
 	return access_set_acl(top, key, slot_mode(at.slot), acl, n, err);
 }
 
-void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size,
-		 int flags unused)
+void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags unused)
 {
 	autoerror struct error err = { 0 };
 	int r = -EOPNOTSUPP;

@@ -26,9 +26,7 @@ void entry_of(const struct place *at, struct fuse_entry_param *e)
 	memset(e, 0, sizeof(*e));
 	attr_of(at, &e->attr, &e->attr_timeout);
 	e->ino = notify_ino(at);
-	e->entry_timeout = at->slot->entry->fleeting ? 0
-			   : at->slot->entry->cached ? CACHED_S
-						     : LONG_S;
+	e->entry_timeout = at->slot->entry->fleeting ? 0 : at->slot->entry->cached ? CACHED_S : LONG_S;
 }
 
 void scratch_entry(const struct scratch *s, struct fuse_entry_param *e)
@@ -154,8 +152,7 @@ struct listing {
 };
 
 /* One more name; false when it does not fit.  AT is NULL for "." and "..". */
-static bool list_add(struct listing *l, const struct place *at, const char *name, uint64_t ino,
-		     off_t next)
+static bool list_add(struct listing *l, const struct place *at, const char *name, uint64_t ino, off_t next)
 {
 	struct fuse_entry_param e;
 	size_t n;
@@ -185,10 +182,7 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
 {
 	static char room[128 << 10];
 	struct who who = who_of(req);
-	struct listing l = { .req = req,
-			     .p = room,
-			     .size = size < sizeof(room) ? size : sizeof(room),
-			     .plus = plus };
+	struct listing l = { .req = req, .p = room, .size = size < sizeof(room) ? size : sizeof(room), .plus = plus };
 	struct place dir, at;
 	char name[256];
 	uint64_t cursor;
@@ -209,14 +203,12 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
 	fuse_reply_buf(req, l.p, l.n);
 }
 
-void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		struct fuse_file_info *fi unused)
+void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi unused)
 {
 	list(req, ino, size, off, false);
 }
 
-void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off,
-		    struct fuse_file_info *fi unused)
+void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi unused)
 {
 	list(req, ino, size, off, true);
 }

@@ -9,8 +9,8 @@
 
 static TAILQ_HEAD(, call) calls = TAILQ_HEAD_INITIALIZER(calls);
 
-struct call *call_new(fuse_req_t req, const struct place *at,
-		      int (*run)(struct call *, struct error *), void (*reply)(struct call *))
+struct call *call_new(fuse_req_t req, const struct place *at, int (*run)(struct call *, struct error *),
+		      void (*reply)(struct call *))
 {
 	struct call *c = xcalloc(1, sizeof(*c));
 
@@ -56,8 +56,7 @@ static void on_interrupt(fuse_req_t req unused, void *arg)
 	c->cancelling = true;
 }
 
-void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r,
-		    struct error *err)
+void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r, struct error *err)
 {
 	if (!err->code)
 		error_set(err, -r, "%s", strerror(-r));

@@ -4,8 +4,7 @@
 
 #include <fcntl.h>
 
-#define READERS_MS                                                                                 \
-	50 /* a reader opens, reads and closes within this; one who keeps it open is not waited for */
+#define READERS_MS 50 /* a reader opens, reads and closes within this; one who keeps it open is not waited for */
 
 static struct waitq readers_done = TAILQ_HEAD_INITIALIZER(readers_done);
 
@@ -43,8 +42,7 @@ static int settle_readers(struct call *c)
 	int64_t until = now_monotonic_ms() + READERS_MS, left;
 	int r = 0;
 
-	while (handle_of_ino(c->scratch) && (left = until - now_monotonic_ms()) > 0 &&
-	       r != -ECANCELED)
+	while (handle_of_ino(c->scratch) && (left = until - now_monotonic_ms()) > 0 && r != -ECANCELED)
 		r = task_wait(&readers_done, left);
 	return r == -ECANCELED ? r : 0;
 }
@@ -154,8 +152,7 @@ void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		call_start(c);
 		return;
 	}
-	h->ino = at.slot->entry->cached && !writes(fi->flags) && !notify_outdated(&at, ino) ? ino
-											    : 0;
+	h->ino = at.slot->entry->cached && !writes(fi->flags) && !notify_outdated(&at, ino) ? ino : 0;
 	r = handle_open(h, &err);
 	if (r == 0) {
 		reply_open(req, h, fi);
@@ -182,8 +179,7 @@ static void read_stream(fuse_req_t req, struct handle *h, size_t size, off_t off
 		fuse_reply_err(req, -n);
 }
 
-void ll_read(fuse_req_t req, fuse_ino_t ino unused, size_t size, off_t off,
-	     struct fuse_file_info *fi)
+void ll_read(fuse_req_t req, fuse_ino_t ino unused, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	autoerror struct error err = { 0 };
 	struct handle *h = handle_of(fi);
@@ -241,8 +237,7 @@ static int run_write_checked(struct call *c, struct error *err)
 	return r;
 }
 
-void ll_write(fuse_req_t req, fuse_ino_t ino unused, const char *p, size_t size, off_t off,
-	      struct fuse_file_info *fi)
+void ll_write(fuse_req_t req, fuse_ino_t ino unused, const char *p, size_t size, off_t off, struct fuse_file_info *fi)
 {
 	autoerror struct error err = { 0 };
 	struct handle *h = handle_of(fi);

@@ -33,8 +33,7 @@ void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	int r = place_of(parent, &dir);
 
 	dir.who = &who;
-	if (r == 0 &&
-	    (!slot_is_dir(dir.slot) || !dir.slot->entry->dir || !dir.slot->entry->dir->make))
+	if (r == 0 && (!slot_is_dir(dir.slot) || !dir.slot->entry->dir || !dir.slot->entry->dir->make))
 		r = place_lookup(&dir, name, &at) == 0 ? -EEXIST : -EPERM;
 	else if (r == 0 && place_lookup(&dir, name, &at) == 0)
 		r = -EEXIST;
@@ -127,8 +126,7 @@ static bool has_document(const struct slot *dir)
 	return false;
 }
 
-void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
-	       struct fuse_file_info *fi)
+void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct who who = who_of(req);
 	struct fuse_entry_param e;
@@ -163,8 +161,7 @@ static int run_commit(struct call *c, struct error *err)
 	int r;
 
 	if (!text || doc_complete((struct str){ text->p, text->n }))
-		return error_set(err, EBADMSG,
-				 "the file renamed to this is not one complete document");
+		return error_set(err, EBADMSG, "the file renamed to this is not one complete document");
 	buf_add(&c->data, text->p, text->n);
 	r = c->at.slot->entry->store(&c->at, (struct str){ c->data.p, c->data.n }, err);
 	if (r == -EINVAL) /* mv would say that it is a directory moved into itself */
@@ -178,8 +175,7 @@ static int run_commit(struct call *c, struct error *err)
 	return 0;
 }
 
-static void rename_scratch(fuse_req_t req, struct scratch *s, const struct place *dir,
-			   const char *name)
+static void rename_scratch(fuse_req_t req, struct scratch *s, const struct place *dir, const char *name)
 {
 	struct place at;
 	struct stat st;
@@ -210,8 +206,7 @@ static int run_rename(struct call *c, struct error *err)
 	return r == -EINVAL || r == -EXDEV ? -EBADMSG : r;
 }
 
-static int rename_allowed(const struct place *at, const struct place *to, const char *name,
-			  const struct who *who)
+static int rename_allowed(const struct place *at, const struct place *to, const char *name, const struct who *who)
 {
 	struct place there;
 
@@ -224,8 +219,7 @@ static int rename_allowed(const struct place *at, const struct place *to, const 
 	return may_remove(at, who) ? 0 : -EACCES;
 }
 
-static void rename_object(fuse_req_t req, const struct place *at, const struct place *to,
-			  const char *name)
+static void rename_object(fuse_req_t req, const struct place *at, const struct place *to, const char *name)
 {
 	struct who who = who_of(req);
 	autoerror struct error err = { 0 };
@@ -246,8 +240,8 @@ static void rename_object(fuse_req_t req, const struct place *at, const struct p
 	call_start(c);
 }
 
-void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent,
-	       const char *newname, unsigned flags)
+void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
+	       unsigned flags)
 {
 	struct who who = who_of(req);
 	struct scratch *s = scratch_find(parent, name);
@@ -271,20 +265,17 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 		fuse_reply_err(req, -r);
 }
 
-void ll_mknod(fuse_req_t req, fuse_ino_t parent unused, const char *name unused, mode_t mode unused,
-	      dev_t rdev unused)
+void ll_mknod(fuse_req_t req, fuse_ino_t parent unused, const char *name unused, mode_t mode unused, dev_t rdev unused)
 {
 	fuse_reply_err(req, EPERM);
 }
 
-void ll_symlink(fuse_req_t req, const char *target unused, fuse_ino_t parent unused,
-		const char *name unused)
+void ll_symlink(fuse_req_t req, const char *target unused, fuse_ino_t parent unused, const char *name unused)
 {
 	fuse_reply_err(req, EPERM);
 }
 
-void ll_link(fuse_req_t req, fuse_ino_t ino unused, fuse_ino_t parent unused,
-	     const char *name unused)
+void ll_link(fuse_req_t req, fuse_ino_t ino unused, fuse_ino_t parent unused, const char *name unused)
 {
 	fuse_reply_err(req, EPERM);
 }

@@ -35,8 +35,7 @@ uint64_t notify_ino(const struct place *at)
 {
 	const struct notes *n = at->obj->front;
 
-	return at->slot->entry->cached && n ? ino_of_version(place_ino(at), n->version)
-					    : place_ino(at);
+	return at->slot->entry->cached && n ? ino_of_version(place_ino(at), n->version) : place_ino(at);
 }
 
 bool notify_outdated(const struct place *at, uint64_t ino)
@@ -61,8 +60,7 @@ static void take_back(struct object *o, unsigned facets, bool new_version)
 			unsigned local = w * 64 + __builtin_ctzll(bits);
 			struct place at = { .slot = tree_local(o->kind, local), .obj = o };
 
-			if (!((at.slot->facets | F_ACCESS) & facets) &&
-			    !(new_version && at.slot->entry->cached))
+			if (!((at.slot->facets | F_ACCESS) & facets) && !(new_version && at.slot->entry->cached))
 				continue;
 			n->told[w] &= ~(1ull << (local % 64));
 			invalidate(&at);
@@ -111,8 +109,7 @@ static void changed(struct object *o, unsigned facets)
 		struct domain *d = domain_of(o);
 
 		for (size_t i = 0; i < d->parts.n; i++)
-			take_back(&((struct part *)d->parts.at[i])->obj, facets,
-				  changes_texts(facets));
+			take_back(&((struct part *)d->parts.at[i])->obj, facets, changes_texts(facets));
 		if (d->console)
 			d->console->out.grew = ring_grew;
 	}

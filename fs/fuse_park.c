@@ -193,8 +193,7 @@ void park_forget(struct handle *h)
 	TAILQ_REMOVE(&polled, h, polled);
 }
 
-void ll_poll(fuse_req_t req, fuse_ino_t ino unused, struct fuse_file_info *fi,
-	     struct fuse_pollhandle *ph)
+void ll_poll(fuse_req_t req, fuse_ino_t ino unused, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
 {
 	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
 	bool now = h->scratch || readable(h);

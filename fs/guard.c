@@ -78,8 +78,7 @@ bool guard_holds(const struct place *dir, pid_t pid)
 			continue;
 		if (!process)
 			process = process_of(pid);
-		if (refusals[i].process == process &&
-		    refusals[i].started == process_start_time(process))
+		if (refusals[i].process == process && refusals[i].started == process_start_time(process))
 			return true;
 	}
 	return false;

@@ -4,8 +4,8 @@
 #include <stdlib.h>
 #include <unistd.h>
 
-#include "engine/faults.h"
 #include "engine/driver.h"
+#include "engine/faults.h"
 #include "mount.h"
 #include "treecmd.h"
 
@@ -37,9 +37,7 @@ static int check_source(const char *source, struct error *err)
 {
 	if (!source || !strcmp(source, "local"))
 		return 0;
-	return error_set(err, ENOTSUP,
-			 "'%s': remote mounts are not in this build: give no source, or local",
-			 source);
+	return error_set(err, ENOTSUP, "'%s': remote mounts are not in this build: give no source, or local", source);
 }
 
 static int mount_arguments(struct mount_options *o, int argc, char **argv, struct error *err)
@@ -64,8 +62,7 @@ static int mount_arguments(struct mount_options *o, int argc, char **argv, struc
 	o->mountpoint = realpath(argv[argc - 1], NULL);
 	if (!o->mountpoint) /* a dead mount cannot be resolved */
 		o->mountpoint = argv[argc - 1][0] == '/' ? xstrdup(argv[argc - 1]) : NULL;
-	return o->mountpoint ? 0
-			     : error_set(err, errno, "'%s': %s", argv[argc - 1], strerror(errno));
+	return o->mountpoint ? 0 : error_set(err, errno, "'%s': %s", argv[argc - 1], strerror(errno));
 }
 
 static int run_mount(int argc, char **argv)
@@ -141,11 +138,10 @@ static int run_help(int argc, char **argv)
 }
 
 static const struct command commands[] = {
-	{ "mount", "[-f] [-o option,...] [SOURCE] MOUNTPOINT",
-	  "mounts this host's domains; -f stays in the foreground", run_mount },
+	{ "mount", "[-f] [-o option,...] [SOURCE] MOUNTPOINT", "mounts this host's domains; -f stays in the foreground",
+	  run_mount },
 	{ "umount", "MOUNTPOINT", "unmounts; guests go on", run_umount },
-	{ "check", "FILE.xml",
-	  "checks a definition and prints the command line that it would become", run_check },
+	{ "check", "FILE.xml", "checks a definition and prints the command line that it would become", run_check },
 	{ "tree", "", "prints every file of the tree with a line about it", run_tree },
 	{ "version", "", "prints the version", run_version },
 	{ "help", "", "prints this", run_help },

@@ -191,12 +191,10 @@ static int check_owner(const char *path, struct error *err)
 	if (!S_ISDIR(st.st_mode))
 		return error_set(err, ENOTDIR, "'%s' is not a directory", path);
 	if (st.st_uid != geteuid())
-		return error_set(err, EPERM,
-				 "'%s' belongs to uid %u: set DOMFS_STATE_DIR and DOMFS_RUN_DIR",
-				 path, st.st_uid);
+		return error_set(err, EPERM, "'%s' belongs to uid %u: set DOMFS_STATE_DIR and DOMFS_RUN_DIR", path,
+				 st.st_uid);
 	if (st.st_mode & 022)
-		return error_set(err, EPERM,
-				 "'%s' may be written by others (mode %03o): chmod go-w it", path,
+		return error_set(err, EPERM, "'%s' may be written by others (mode %03o): chmod go-w it", path,
 				 st.st_mode & 0777);
 	return 0;
 }

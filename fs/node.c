@@ -24,8 +24,7 @@ static unsigned view_facets(enum view view)
 	return view == VIEW_CONFIG ? F_CONFIG : F_DOC | F_STATE;
 }
 
-static struct slot *slot_add(const struct slot *parent, const struct entry *e, char *name,
-			     enum object_kind kind)
+static struct slot *slot_add(const struct slot *parent, const struct entry *e, char *name, enum object_kind kind)
 {
 	struct slot *s = &slots[nslots];
 
@@ -105,9 +104,7 @@ static void add_children(struct slot *dir, const char *prefix)
 
 		if (!slot_is_dir(&slots[i]))
 			continue;
-		below = slots[i].entry->kind == ENTRY_PROPS
-				? xasprintf("%s%s/", prefix, slots[i].name)
-				: xstrdup("");
+		below = slots[i].entry->kind == ENTRY_PROPS ? xasprintf("%s%s/", prefix, slots[i].name) : xstrdup("");
 		add_children(&slots[i], below);
 	}
 	if (type && type->child)

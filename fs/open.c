@@ -12,8 +12,7 @@
 #define KEPT_TEXT (64u << 10) /* a spare handle keeps a buffer up to this */
 #define MAX_SPARE 64
 #define SAMPLES	  64
-#define SAMPLE_MS                                                                                  \
-	100 /* how long a stat and an open share one rendering: facts in docs/architecture.md */
+#define SAMPLE_MS 100 /* how long a stat and an open share one rendering: facts in docs/architecture.md */
 
 struct sample {
 	uint64_t ino;
@@ -282,16 +281,14 @@ int handle_open(struct handle *h, struct error *err)
 	return e->fresh == LIVE ? open_sampled(h, &at, err) : open_waiting(h, &at, err);
 }
 
-int handle_read(struct handle *h, const struct who *who, uint64_t off, size_t n, struct str *out,
-		struct error *err)
+int handle_read(struct handle *h, const struct who *who, uint64_t off, size_t n, struct str *out, struct error *err)
 {
 	struct place at = handle_place(h, who);
 	const struct buf *text = h->scratch ? scratch_text(h->scratch) : &h->text;
 	bool again = h->stale && !off;
 	int r;
 
-	if (h->slot && !slot_waits(h->slot) &&
-	    (again || (h->slot->entry->grows && off >= text->n))) {
+	if (h->slot && !slot_waits(h->slot) && (again || (h->slot->entry->grows && off >= text->n))) {
 		buf_reset(&h->text);
 		h->stale = false;
 		r = place_show(&at, &h->text, err);
@@ -306,8 +303,7 @@ int handle_read(struct handle *h, const struct who *who, uint64_t off, size_t n,
 	return 0;
 }
 
-int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data,
-		 struct error *err)
+int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err)
 {
 	struct place at = handle_place(h, who);
 

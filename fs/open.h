@@ -20,7 +20,7 @@ struct handle {
 	struct who who;		 /* who opened it */
 	struct buf text;	 /* a value or document as it was rendered */
 	bool stale;		 /* something was written since */
-	uint64_t cut; /* a value: a write that ended here did not end its line; 0: none */
+	uint64_t cut;		 /* a value: a write that ended here did not end its line; 0: none */
 	struct draft *draft;
 	struct scratch *scratch;
 	uint64_t base, end; /* stream: what offset 0 is, where the last read ended */
@@ -30,7 +30,7 @@ struct handle {
 };
 
 struct handle *handle_new(const struct place *at, int flags);
-void handle_free(struct handle *h); /* drops what was not written to its end; NULL is fine */
+void handle_free(struct handle *h);		  /* drops what was not written to its end; NULL is fine */
 const struct handle *handle_of_ino(uint64_t ino); /* one with this .ino, NULL */
 bool handle_writes(uint64_t ino);		  /* has one this .writes_ino? */
 void handles_close(void);			  /* frees all, open ones too */
@@ -40,11 +40,9 @@ struct place handle_place(const struct handle *h, const struct who *who);
 int handle_open(struct handle *h, struct error *err);
 bool slot_waits(const struct slot *s);
 /* At most N bytes from OFF of a rendered text, borrowed until the next call. */
-int handle_read(struct handle *h, const struct who *who, uint64_t off, size_t n, struct str *out,
-		struct error *err);
+int handle_read(struct handle *h, const struct who *who, uint64_t off, size_t n, struct str *out, struct error *err);
 /* Stores what was written: a value at once, a document when it is complete.  Task. */
-int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data,
-		 struct error *err);
+int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err);
 /* flush and fsync: an incomplete document is an error unless WHO is not the one who opened it and LAST is false.  Task. */
 int handle_flush(struct handle *h, const struct who *who, bool sync, struct error *err);
 bool handle_dirty(const struct handle *h);
@@ -61,15 +59,13 @@ int value_store(const struct place *at, struct str text, struct error *err);
 int place_show(const struct place *at, struct buf *out, struct error *err);
 
 /* For the tables: some counters of a domain or a part; a file of /proc or /sys. */
-int show_stats(const struct place *at, unsigned group, const char *item, struct buf *out,
-	       struct error *err);
+int show_stats(const struct place *at, unsigned group, const char *item, struct buf *out, struct error *err);
 int show_file(const char *path, struct buf *out, struct error *err);
 
 /* document.c */
 void draft_free(struct draft *d);
 bool draft_dirty(const struct draft *d);
-int draft_write(struct handle *h, const struct who *who, uint64_t off, struct str data,
-		struct error *err);
+int draft_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err);
 int draft_flush(struct handle *h, const struct who *who, bool sync, struct error *err);
 int draft_truncate(struct handle *h, uint64_t size, struct error *err);
 /* What the last document written to `check` was judged to be; "" when none was. */

@@ -30,8 +30,7 @@ static int set_guest_uids(struct mount_options *o unused, const char *value, str
 	char end;
 
 	if (sscanf(value, "%u-%u%c", &first, &last, &end) != 2 || !first || first > last)
-		return error_set(err, EINVAL, "guest_uids='%s': expected FIRST-LAST, above 0",
-				 value);
+		return error_set(err, EINVAL, "guest_uids='%s': expected FIRST-LAST, above 0", value);
 	config.guest_uid_first = first;
 	config.guest_uid_last = last;
 	return 0;
@@ -68,23 +67,20 @@ static int set_timeout(struct mount_options *o unused, const char *value, struct
 	return 0;
 }
 
-static int set_list_all(struct mount_options *o unused, const char *value unused,
-			struct error *err unused)
+static int set_list_all(struct mount_options *o unused, const char *value unused, struct error *err unused)
 {
 	tree_list_all = true;
 	return 0;
 }
 
-static int set_allow_other(struct mount_options *o, const char *value unused,
-			   struct error *err unused)
+static int set_allow_other(struct mount_options *o, const char *value unused, struct error *err unused)
 {
 	if (!config.root)
 		fuse_add(o, "allow_other");
 	return 0; /* root always allows others: the modes decide */
 }
 
-static int set_nothing(struct mount_options *o unused, const char *value unused,
-		       struct error *err unused)
+static int set_nothing(struct mount_options *o unused, const char *value unused, struct error *err unused)
 {
 	return 0;
 }
@@ -130,8 +126,7 @@ static int set_one(struct mount_options *o, char *text, struct error *err)
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
 		buf_printf(&known, " %s%s", option_rows[i].name, option_rows[i].valued ? "=" : "");
-	return error_set(err, EINVAL, "unknown option '%s': expected one of%s", text,
-			 buf_text(&known));
+	return error_set(err, EINVAL, "unknown option '%s': expected one of%s", text, buf_text(&known));
 }
 
 int mount_option_text(struct mount_options *o, const char *text, struct error *err)

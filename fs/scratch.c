@@ -31,8 +31,7 @@ static struct loop_timer *sweeper;
 
 /* What editors and `mv new xml` are known to use. */
 static const char *const patterns[] = {
-	".?*",	  "?*~",    "#?*#",   "xml?*",	 "?*.xml", "tmp*",
-	"?*.tmp", "?*.new", "?*.bak", "?*.orig", NULL,
+	".?*", "?*~", "#?*#", "xml?*", "?*.xml", "tmp*", "?*.tmp", "?*.new", "?*.bak", "?*.orig", NULL,
 };
 
 static bool all_alnum(const char *s)
@@ -110,14 +109,13 @@ static bool dir_full(uint64_t dir)
 	return n >= MAX_PER_DIR || count >= MAX_ALL;
 }
 
-int scratch_make(uint64_t dir, const char *name, mode_t mode, const struct who *who,
-		 struct scratch **out, struct error *err)
+int scratch_make(uint64_t dir, const char *name, mode_t mode, const struct who *who, struct scratch **out,
+		 struct error *err)
 {
 	struct scratch *s;
 
 	if (dir_full(dir))
-		return error_set(err, ENOSPC, "too many scratch files beside this document (%d)",
-				 MAX_PER_DIR);
+		return error_set(err, ENOSPC, "too many scratch files beside this document (%d)", MAX_PER_DIR);
 	s = xcalloc(1, sizeof(*s));
 	s->id = ++last_id;
 	s->dir = dir;
@@ -191,8 +189,7 @@ int scratch_write(struct scratch *s, int flags, uint64_t off, struct str data, s
 	if (flags & O_APPEND)
 		off = s->text.n;
 	if (off > DOC_MAX_BYTES || data.n > DOC_MAX_BYTES - off)
-		return error_set(err, EFBIG, "a scratch file has at most %u MiB",
-				 DOC_MAX_BYTES >> 20);
+		return error_set(err, EFBIG, "a scratch file has at most %u MiB", DOC_MAX_BYTES >> 20);
 	fill(&s->text, off);
 	over = s->text.n - off < data.n ? s->text.n - off : data.n;
 	if (over)
@@ -205,8 +202,7 @@ int scratch_write(struct scratch *s, int flags, uint64_t off, struct str data, s
 int scratch_truncate(struct scratch *s, uint64_t size, struct error *err)
 {
 	if (size > DOC_MAX_BYTES)
-		return error_set(err, EFBIG, "a scratch file has at most %u MiB",
-				 DOC_MAX_BYTES >> 20);
+		return error_set(err, EFBIG, "a scratch file has at most %u MiB", DOC_MAX_BYTES >> 20);
 	fill(&s->text, size);
 	if (size < s->text.n)
 		buf_cut(&s->text, size, s->text.n - size);

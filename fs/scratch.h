@@ -17,8 +17,8 @@ bool scratch_name(const char *name, int flags);
 struct scratch *scratch_find(uint64_t dir, const char *name);
 struct scratch *scratch_of(uint64_t ino); /* NULL: gone */
 /* -ENOSPC when there are too many. */
-int scratch_make(uint64_t dir, const char *name, mode_t mode, const struct who *who,
-		 struct scratch **out, struct error *err);
+int scratch_make(uint64_t dir, const char *name, mode_t mode, const struct who *who, struct scratch **out,
+		 struct error *err);
 void scratch_unlink(struct scratch *s);
 void scratch_rename(struct scratch *s, const char *name); /* replaces another of that name */
 struct handle *scratch_open(struct scratch *s, int flags, const struct who *who);

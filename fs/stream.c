@@ -46,8 +46,7 @@ ssize_t ring_read_at(struct handle *h, const struct ring *r, uint64_t off, char 
 		/* The text was cut at its start and the reader (tail -f) begins again: it goes on where it was. */
 		from = h->base = h->end;
 	}
-	if (h->end > r->end ||
-	    from > r->end) /* another ring than it was: the guest was started again */
+	if (h->end > r->end || from > r->end) /* another ring than it was: the guest was started again */
 		from = r->start;
 	if (from >= r->end)
 		return 0;

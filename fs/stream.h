@@ -8,8 +8,7 @@
 uint64_t ring_shown(const struct ring *r); /* where the text that a reader sees starts */
 uint64_t ring_size(const struct ring *r);
 void ring_open(struct handle *h, const struct ring *r);
-ssize_t ring_read_at(struct handle *h, const struct ring *r, uint64_t off, char *out,
-		     size_t n); /* 0: nothing yet */
+ssize_t ring_read_at(struct handle *h, const struct ring *r, uint64_t off, char *out, size_t n); /* 0: nothing yet */
 bool ring_more(const struct handle *h, const struct ring *r);
 
 /* Set by the front end: something of O that streams show has grown or changed. */

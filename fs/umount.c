@@ -22,12 +22,10 @@ static int unmount(const char *mountpoint, bool lazy)
 	pid_t pid;
 
 	if (geteuid() == 0)
-		return umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0 ? -errno
-											  : 0;
+		return umount2(mountpoint, UMOUNT_NOFOLLOW | (lazy ? MNT_DETACH : 0)) < 0 ? -errno : 0;
 	pid = fork();
 	if (pid == 0) {
-		execlp("fusermount3", "fusermount3", lazy ? "-uzq" : "-uq", "--", mountpoint,
-		       (char *)NULL);
+		execlp("fusermount3", "fusermount3", lazy ? "-uzq" : "-uq", "--", mountpoint, (char *)NULL);
 		_exit(127);
 	}
 	if (pid < 0 || waitpid(pid, &status, 0) < 0)
@@ -50,10 +48,8 @@ int mount_clear_stale(const char *mountpoint, struct error *err)
 	while (is_dead(mountpoint)) {
 		r = unmount(mountpoint, true);
 		if (r < 0)
-			return error_set(
-				err, -r,
-				"'%s': a dead mount is in the way and cannot be removed: %s",
-				mountpoint, strerror(-r));
+			return error_set(err, -r, "'%s': a dead mount is in the way and cannot be removed: %s",
+					 mountpoint, strerror(-r));
 	}
 	return 0;
 }
@@ -90,10 +86,8 @@ int umount_run(const char *mountpoint, struct error *err)
 		usleep(CLOSE_STEP_MS * 1000); /* they have been told; let them close */
 	}
 	if (r == -EBUSY)
-		return error_set(
-			err, EBUSY,
-			"'%s' is busy: a process has a file open or its working directory there",
-			mountpoint);
+		return error_set(err, EBUSY, "'%s' is busy: a process has a file open or its working directory there",
+				 mountpoint);
 	if (r < 0)
 		return error_set(err, -r, "'%s': %s", mountpoint, strerror(-r));
 	end.fd = pidfd_open(server, 0); /* a dead child that nobody reaps yet has ended, too */

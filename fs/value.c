@@ -13,11 +13,9 @@ int value_store(const struct place *at, struct str text, struct error *err)
 {
 	/* A full buffer without an end of line is the beginning of more. */
 	if (text.n > VALUE_MAX || (text.n == VALUE_MAX && text.p[text.n - 1] != '\n'))
-		return error_set(err, EINVAL, "%zu bytes: a value has less than %d", text.n,
-				 VALUE_MAX);
+		return error_set(err, EINVAL, "%zu bytes: a value has less than %d", text.n, VALUE_MAX);
 	if (!str_is_text(text))
-		return error_set(err, EINVAL,
-				 "not text: a value is UTF-8, of characters that XML can have");
+		return error_set(err, EINVAL, "not text: a value is UTF-8, of characters that XML can have");
 	return at->slot->entry->store(at, str_trim(text), err);
 }
 
@@ -89,8 +87,7 @@ static int stats_now(struct domain *d, unsigned group, struct stats *out, struct
 	return r;
 }
 
-int show_stats(const struct place *at, unsigned group, const char *item, struct buf *out,
-	       struct error *err)
+int show_stats(const struct place *at, unsigned group, const char *item, struct buf *out, struct error *err)
 {
 	struct object *o = at->obj;
 	struct domain *d = o->kind == OBJ_DOMAIN ? domain_of(o) : part_of(o)->domain;

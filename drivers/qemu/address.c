@@ -35,7 +35,8 @@ static int check_types(struct complete *c, struct error *err)
 		else
 			continue;
 		words = device_words(n);
-		return error_set(err, EINVAL, "%s: address type '%s' does not fit this device: expected type='%s'", words, type, expected);
+		return error_set(err, EINVAL, "%s: address type '%s' does not fit this device: expected type='%s'",
+				 words, type, expected);
 	}
 	return 0;
 }
@@ -133,26 +134,33 @@ static void emit_drive(const struct node *dev, const struct node *ctl, json_t *p
 		props_strf(props, "bus", "%s.0", qemu_alias(ctl));
 		if (!scsi_is_narrow(node_get(ctl, "@model")))
 			props_int(props, "channel", bus);
-		props_int(props, "scsi-id", scsi_is_narrow(node_get(ctl, "@model")) ? unit : node_u64(dev, "address/@target", 0));
+		props_int(props, "scsi-id",
+			  scsi_is_narrow(node_get(ctl, "@model")) ? unit : node_u64(dev, "address/@target", 0));
 		if (!scsi_is_narrow(node_get(ctl, "@model")))
 			props_int(props, "lun", unit);
 	}
 }
 
-static int no_controller(const struct plan *p, const struct node *dev, const char *type, uint64_t index, struct error *err)
+static int no_controller(const struct plan *p, const struct node *dev, const char *type, uint64_t index,
+			 struct error *err)
 {
 	autofree char *words = device_words(dev);
 
 	if (p->hotplug) /* completion would add the controller; a running guest gets none */
-		return error_set(err, ENOSPC, "the running guest has no free %s for it: %s", str_eq(type, "pci") ? "PCI slot" : "place",
-				 str_eq(type, "pci") ? "add <controller type='pci' model='pcie-root-port'/> elements to its definition, one a "
-						       "device, and start it anew" :
-						       "add the controller to its definition, and start it anew");
-	return error_set(err, EINVAL, "%s: there is no %s controller with index %llu", words, type, (unsigned long long)index);
+		return error_set(
+			err, ENOSPC, "the running guest has no free %s for it: %s",
+			str_eq(type, "pci") ? "PCI slot" : "place",
+			str_eq(type, "pci")
+				? "add <controller type='pci' model='pcie-root-port'/> elements to its definition, one a "
+				  "device, and start it anew"
+				: "add the controller to its definition, and start it anew");
+	return error_set(err, EINVAL, "%s: there is no %s controller with index %llu", words, type,
+			 (unsigned long long)index);
 }
 
 /* Bus NAME.0 of the controller that the address names by ATTRIBUTE. */
-static int emit_bus(struct plan *p, const struct node *dev, const char *type, const char *attribute, json_t *props, struct error *err)
+static int emit_bus(struct plan *p, const struct node *dev, const char *type, const char *attribute, json_t *props,
+		    struct error *err)
 {
 	uint64_t index = node_u64(dev, attribute, 0);
 	const struct node *ctl = qemu_controller(p->domain, type, index);
@@ -181,7 +189,8 @@ int qemu_emit_address(struct plan *p, const struct node *dev, json_t *props, str
 	} else if (str_eq(type, "drive")) {
 		ctl = qemu_controller(p->domain, drive_controller(dev), node_u64(dev, "address/@controller", 0));
 		if (!ctl)
-			return no_controller(p, dev, drive_controller(dev), node_u64(dev, "address/@controller", 0), err);
+			return no_controller(p, dev, drive_controller(dev), node_u64(dev, "address/@controller", 0),
+					     err);
 		emit_drive(dev, ctl, props);
 	} else if (str_eq(type, "usb")) {
 		r = emit_bus(p, dev, "usb", "address/@bus", props, err);

@@ -11,21 +11,21 @@ struct pci_at {
 
 /* What plugs into what.  A device has the bits that it is, a bus those that it takes. */
 enum {
-	C_PCI = 1 << 0,	       /* a conventional PCI device */
-	C_PCIE = 1 << 1,       /* an express device */
-	C_BRIDGE = 1 << 2,     /* pci-bridge */
+	C_PCI = 1 << 0,	   /* a conventional PCI device */
+	C_PCIE = 1 << 1,   /* an express device */
+	C_BRIDGE = 1 << 2, /* pci-bridge */
 	C_ROOT_PORT = 1 << 3,
 	C_UPSTREAM = 1 << 4,   /* pcie-switch-upstream-port */
 	C_DOWNSTREAM = 1 << 5, /* pcie-switch-downstream-port */
 	C_DMI = 1 << 6,	       /* dmi-to-pci-bridge */
 	C_PCIE_TO_PCI = 1 << 7,
-	C_PXB = 1 << 8,	       /* pci-expander-bus */
+	C_PXB = 1 << 8, /* pci-expander-bus */
 	C_PXB_PCIE = 1 << 9,
 	C_KINDS = (1 << 10) - 1,
-	C_HOTPLUG = 1 << 10,   /* must be (a device), can be (a bus) plugged while the guest runs */
-	C_SHARE = 1 << 11,     /* shares a slot with others of its kind, function by function */
-	C_AUTO = 1 << 12,      /* a bus that we give out by ourselves */
-	C_BUILTIN = 1 << 13,   /* a device of the root bus */
+	C_HOTPLUG = 1 << 10, /* must be (a device), can be (a bus) plugged while the guest runs */
+	C_SHARE = 1 << 11,   /* shares a slot with others of its kind, function by function */
+	C_AUTO = 1 << 12,    /* a bus that we give out by ourselves */
+	C_BUILTIN = 1 << 13, /* a device of the root bus */
 };
 
 struct pci_model {
@@ -42,29 +42,31 @@ struct pci_bus {
 	uint8_t used[32];	       /* functions of each slot */
 	bool shared[32];
 	const struct node *holder[32][8];
-	const char *chip[32];	       /* what the machine itself has in this slot */
+	const char *chip[32]; /* what the machine itself has in this slot */
 };
 
 struct address_pool {
 	struct complete *c;
 	struct pci_bus *buses;
 	unsigned nbuses;
-	bool dry;    /* only counting: nothing is written to the document */
+	bool dry;     /* only counting: nothing is written to the document */
 	bool express; /* bus 0 is pcie-root */
 };
 
 /* address_pci.c: the buses */
 void pci_pool_init(struct address_pool *p, struct complete *c);
 void pci_pool_clear(struct address_pool *p);
-bool pci_read(const struct node *dev, struct pci_at *at);	   /* a whole PCI address? */
-bool pci_wanted(const struct node *dev);			   /* has none, or only type='pci' */
+bool pci_read(const struct node *dev, struct pci_at *at); /* a whole PCI address? */
+bool pci_wanted(const struct node *dev);		  /* has none, or only type='pci' */
 void pci_write(struct node *dev, const struct pci_at *at, bool multi);
 bool pci_is_free(const struct address_pool *p, const struct pci_at *at);
 void pci_hold(struct address_pool *p, const struct node *dev, const struct pci_at *at, unsigned flags);
 /* AT as the definition says it: must exist, fit and be free. */
-int pci_claim(struct address_pool *p, const struct node *dev, const struct pci_at *at, unsigned flags, struct error *err);
+int pci_claim(struct address_pool *p, const struct node *dev, const struct pci_at *at, unsigned flags,
+	      struct error *err);
 /* A free place for DEV; in a dry run the pool grows when there is none. */
-int pci_find(struct address_pool *p, const struct node *dev, unsigned flags, unsigned function, struct pci_at *at, struct error *err);
+int pci_find(struct address_pool *p, const struct node *dev, unsigned flags, unsigned function, struct pci_at *at,
+	     struct error *err);
 int pci_give(struct address_pool *p, struct node *dev, unsigned flags, struct error *err);
 
 /* address_devices.c: which device gets which */

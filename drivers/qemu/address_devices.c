@@ -38,7 +38,8 @@ static bool is_pci(const struct address_want *want)
 
 static int claim_written(struct address_pool *p, struct error *err)
 {
-	for (struct node *n = node_first(p->c->domain, "devices"), *dev = node_child(n, NULL); dev; dev = node_next(dev, NULL)) {
+	for (struct node *n = node_first(p->c->domain, "devices"), *dev = node_child(n, NULL); dev;
+	     dev = node_next(dev, NULL)) {
 		struct pci_at at;
 		int r;
 
@@ -64,8 +65,10 @@ static int builtin(struct address_pool *p, struct node *dev, unsigned slot, unsi
 	if (!pci_wanted(dev)) {
 		if (pci_read(dev, &at) && at.bus == 0 && at.slot == slot && at.function == function)
 			return 0;
-		return error_set(err, EINVAL, "%s: the first %s controller is part of the machine and must have PCI address 0000:00:%02x.%x",
-				 words, node_get_or(dev, "@type", ""), slot, function);
+		return error_set(
+			err, EINVAL,
+			"%s: the first %s controller is part of the machine and must have PCI address 0000:00:%02x.%x",
+			words, node_get_or(dev, "@type", ""), slot, function);
 	}
 	if (pci_claim(p, dev, &want, C_BUILTIN, err) < 0)
 		return -EINVAL;
@@ -75,7 +78,8 @@ static int builtin(struct address_pool *p, struct node *dev, unsigned slot, unsi
 }
 
 /* FUNCTIONS of SLOT are the machine's own; OWN is the definition's name for one of them. */
-static int chip(struct address_pool *p, unsigned slot, unsigned functions, const char *what, const struct node *own, struct error *err)
+static int chip(struct address_pool *p, unsigned slot, unsigned functions, const char *what, const struct node *own,
+		struct error *err)
 {
 	struct pci_bus *b = &p->buses[0];
 
@@ -87,7 +91,8 @@ static int chip(struct address_pool *p, unsigned slot, unsigned functions, const
 		if (holder && holder != own) {
 			autofree char *words = device_words(holder);
 
-			return error_set(err, EINVAL, "%s: PCI address 0000:00:%02x.%x is in use by %s", words, slot, f, what);
+			return error_set(err, EINVAL, "%s: PCI address 0000:00:%02x.%x is in use by %s", words, slot, f,
+					 what);
 		}
 		b->used[slot] |= 1 << f;
 	}
@@ -98,7 +103,8 @@ static int chip(struct address_pool *p, unsigned slot, unsigned functions, const
 static struct node *first_of(struct complete *c, const char *type, const char *model)
 {
 	for (struct node *n = node_first(c->domain, "devices/controller"); n; n = node_next(n, "controller"))
-		if (node_is(n, "@type", type) && (model ? node_is(n, "@model", model) : true) && node_u64(n, "@index", 0) == 0)
+		if (node_is(n, "@type", type) && (model ? node_is(n, "@model", model) : true) &&
+		    node_u64(n, "@index", 0) == 0)
 			return n;
 	return NULL;
 }
@@ -298,7 +304,8 @@ static int give_one(struct address_pool *p, struct node *dev, struct error *err)
 	if (!is_pci(want) || !pci_wanted(dev) || (p->dry && already_held(p, dev)))
 		return 0;
 	flags = pci_flags_of(p, dev, want);
-	if (str_eq(node_name(dev), "controller") && node_is(dev, "@type", "usb") && ich9_function(node_get_or(dev, "@model", "")) >= 0)
+	if (str_eq(node_name(dev), "controller") && node_is(dev, "@type", "usb") &&
+	    ich9_function(node_get_or(dev, "@model", "")) >= 0)
 		return give_ich9(p, dev, flags, err);
 	return pci_give(p, dev, flags, err);
 }
@@ -381,7 +388,8 @@ static void mark_multifunction(struct address_pool *p)
 		for (unsigned s = 0; s < 32; s++) {
 			struct node *dev = (struct node *)p->buses[b].holder[s][0];
 
-			if (dev && (p->buses[b].used[s] & ~1) && !p->buses[b].chip[s] && !node_has(dev, "address/@multifunction"))
+			if (dev && (p->buses[b].used[s] & ~1) && !p->buses[b].chip[s] &&
+			    !node_has(dev, "address/@multifunction"))
 				node_set(dev, "address/@multifunction", "on");
 		}
 }
@@ -418,7 +426,8 @@ static void number_expander(struct complete *c, struct node *n)
 static void controller_defaults(struct complete *c)
 {
 	for (struct node *n = node_first(c->domain, "devices/controller"); n; n = node_next(n, "controller")) {
-		const struct pci_model *m = node_is(n, "@type", "pci") ? pci_model_of(node_get_or(n, "@model", "")) : NULL;
+		const struct pci_model *m =
+			node_is(n, "@type", "pci") ? pci_model_of(node_get_or(n, "@model", "")) : NULL;
 		struct pci_at at = { 0 };
 
 		if (!m || !m->qemu)

@@ -77,14 +77,16 @@ static int check_scsi(const struct complete *c, const struct drive_at *at, const
 	const char *model = ctl ? node_get_or(ctl, "@model", "") : "";
 
 	if (at->bus)
-		return error_set(err, EINVAL, "%s: SCSI controllers have one bus: bus must be 0, not %u", words, at->bus);
+		return error_set(err, EINVAL, "%s: SCSI controllers have one bus: bus must be 0, not %u", words,
+				 at->bus);
 	if (!scsi_is_narrow(model))
 		return 0;
 	if (at->target)
-		return error_set(err, EINVAL, "%s: the %s controller has one target: target must be 0, not %u", words, model, at->target);
+		return error_set(err, EINVAL, "%s: the %s controller has one target: target must be 0, not %u", words,
+				 model, at->target);
 	if (at->unit > 7)
-		return error_set(err, EINVAL, "%s: the %s controller has units 0 to 7, not %u: use model='virtio-scsi'", words, model,
-				 at->unit);
+		return error_set(err, EINVAL, "%s: the %s controller has units 0 to 7, not %u: use model='virtio-scsi'",
+				 words, model, at->unit);
 	return 0;
 }
 
@@ -100,14 +102,15 @@ static int check_drive(const struct complete *c, const struct node *dev, struct 
 	if (str_eq(bus->name, "scsi") && check_scsi(c, &at, words, err) < 0)
 		return -EINVAL;
 	if (at.bus >= bus->buses || at.target >= bus->targets)
-		return error_set(err, EINVAL, "%s: %s controllers have buses 0 to %u and targets 0 to %u, not bus %u target %u", words,
-				 bus->name, bus->buses - 1, bus->targets - 1, at.bus, at.target);
+		return error_set(err, EINVAL,
+				 "%s: %s controllers have buses 0 to %u and targets 0 to %u, not bus %u target %u",
+				 words, bus->name, bus->buses - 1, bus->targets - 1, at.bus, at.target);
 	holder = holder_of(c, bus, &at, dev);
 	if (!holder)
 		return 0;
 	autofree char *by = device_words(holder);
-	return error_set(err, EINVAL, "%s: drive address controller %u bus %u target %u unit %u is in use by %s", words, at.controller,
-			 at.bus, at.target, at.unit, by);
+	return error_set(err, EINVAL, "%s: drive address controller %u bus %u target %u unit %u is in use by %s", words,
+			 at.controller, at.bus, at.target, at.unit, by);
 }
 
 /* ---- giving ---- */
@@ -121,8 +124,9 @@ static int give_disk(struct complete *c, struct node *disk, const struct drive_b
 	const struct node *holder;
 
 	if (index < 0)
-		return error_set(err, EINVAL, "%s: the target '%s' says no place: use sda, hda and so on, or give it an <address>", words,
-				 target);
+		return error_set(err, EINVAL,
+				 "%s: the target '%s' says no place: use sda, hda and so on, or give it an <address>",
+				 words, target);
 	if (str_eq(bus->name, "scsi"))
 		at = (struct drive_at){ .controller = index / 7, .unit = index % 7 };
 	else if (str_eq(bus->name, "ide"))
@@ -133,8 +137,10 @@ static int give_disk(struct complete *c, struct node *disk, const struct drive_b
 	if (holder) {
 		autofree char *by = device_words(holder);
 
-		return error_set(err, EINVAL, "%s: the target's name stands for controller %u unit %u, which %s has: give it an <address>",
-				 words, at.controller, at.unit, by);
+		return error_set(
+			err, EINVAL,
+			"%s: the target's name stands for controller %u unit %u, which %s has: give it an <address>",
+			words, at.controller, at.unit, by);
 	}
 	write_drive(disk, &at);
 	return 0;

@@ -31,7 +31,8 @@ static bool same(const struct node *a, const struct node *b)
 				return false;
 		return true;
 	}
-	return str_eq(node_get(a, "@model"), node_get(b, "@model")) && str_eq(node_get(a, "@type"), node_get(b, "@type")) &&
+	return str_eq(node_get(a, "@model"), node_get(b, "@model")) &&
+	       str_eq(node_get(a, "@type"), node_get(b, "@type")) &&
 	       str_eq(node_get(a, "target/@name"), node_get(b, "target/@name"));
 }
 
@@ -78,7 +79,8 @@ static bool same_place(const struct node *a, const struct node *b)
 static bool is_written(const struct complete *c, const struct node *address)
 {
 	for (const struct node *n = node_child(node_first(c->domain, "devices"), NULL); n; n = node_next(n, NULL))
-		if (node_child(n, "address") && node_child(n, "address") != address && same_place(node_child(n, "address"), address))
+		if (node_child(n, "address") && node_child(n, "address") != address &&
+		    same_place(node_child(n, "address"), address))
 			return true;
 	return false;
 }

@@ -11,7 +11,8 @@ static const struct pci_model models[] = {
 	{ "pci-bridge", C_PCI | C_BRIDGE | C_HOTPLUG | C_AUTO, C_BRIDGE, 1, 31, "pci-bridge" },
 	{ "dmi-to-pci-bridge", C_PCI | C_BRIDGE | C_AUTO, C_DMI, 0, 31, "i82801b11-bridge" },
 	{ "pcie-to-pci-bridge", C_PCI | C_BRIDGE | C_HOTPLUG | C_AUTO, C_PCIE_TO_PCI, 1, 31, "pcie-pci-bridge" },
-	{ "pcie-root-port", C_PCIE | C_UPSTREAM | C_PCIE_TO_PCI | C_HOTPLUG | C_AUTO, C_ROOT_PORT | C_SHARE, 0, 0, "pcie-root-port" },
+	{ "pcie-root-port", C_PCIE | C_UPSTREAM | C_PCIE_TO_PCI | C_HOTPLUG | C_AUTO, C_ROOT_PORT | C_SHARE, 0, 0,
+	  "pcie-root-port" },
 	{ "pcie-switch-upstream-port", C_DOWNSTREAM | C_AUTO, C_UPSTREAM, 0, 31, "x3130-upstream" },
 	{ "pcie-switch-downstream-port", C_PCIE | C_UPSTREAM | C_PCIE_TO_PCI | C_HOTPLUG | C_AUTO, C_DOWNSTREAM, 0, 0,
 	  "xio3130-downstream" },
@@ -117,8 +118,8 @@ bool pci_is_free(const struct address_pool *p, const struct pci_at *at)
 {
 	const struct pci_bus *b = at->bus < p->nbuses ? &p->buses[at->bus] : NULL;
 
-	return b && b->model && at->domain == 0 && at->slot >= b->model->min && at->slot <= b->model->max && at->function < 8 &&
-	       !(b->used[at->slot] & (1 << at->function));
+	return b && b->model && at->domain == 0 && at->slot >= b->model->min && at->slot <= b->model->max &&
+	       at->function < 8 && !(b->used[at->slot] & (1 << at->function));
 }
 
 void pci_hold(struct address_pool *p, const struct node *dev, const struct pci_at *at, unsigned flags)
@@ -153,8 +154,10 @@ static int no_room(const struct node *dev, const struct pci_model *m, struct err
 {
 	autofree char *words = device_words(dev);
 
-	return error_set(err, ENOSPC, "%s: no PCI slot is free for a %s and no controller that has one can be added by itself: add one",
-			 words, m ? m->name : "device");
+	return error_set(
+		err, ENOSPC,
+		"%s: no PCI slot is free for a %s and no controller that has one can be added by itself: add one",
+		words, m ? m->name : "device");
 }
 
 static bool slot_for(const struct address_pool *p, unsigned flags, unsigned function, struct pci_at *at);
@@ -211,7 +214,8 @@ static bool slot_for(const struct address_pool *p, unsigned flags, unsigned func
 	return false;
 }
 
-int pci_find(struct address_pool *p, const struct node *dev, unsigned flags, unsigned function, struct pci_at *at, struct error *err)
+int pci_find(struct address_pool *p, const struct node *dev, unsigned flags, unsigned function, struct pci_at *at,
+	     struct error *err)
 {
 	int bus;
 
@@ -221,7 +225,8 @@ int pci_find(struct address_pool *p, const struct node *dev, unsigned flags, uns
 	if (bus < 0)
 		return no_room(dev, pci_model_of(node_get_or(dev, "@model", "")), err);
 	if (bus > 255)
-		return error_set(err, ENOSPC, "the guest has too many devices: more than 256 PCI buses would be needed");
+		return error_set(err, ENOSPC,
+				 "the guest has too many devices: more than 256 PCI buses would be needed");
 	*at = (struct pci_at){ 0, bus, p->buses[bus].model->min, function };
 	return 0;
 }
@@ -255,28 +260,33 @@ static char *kinds_words(unsigned takes)
 	return buf_take(&b);
 }
 
-static int check_fit(const struct pci_bus *b, const char *words, const struct pci_at *at, unsigned flags, struct error *err)
+static int check_fit(const struct pci_bus *b, const char *words, const struct pci_at *at, unsigned flags,
+		     struct error *err)
 {
 	unsigned takes = b->model->takes;
 
 	if ((flags & C_BUILTIN) && at->bus != 0)
-		return error_set(err, EINVAL, "%s: PCI address %04x:%02x:%02x.%x: it needs to be an integrated device: bus 0", words,
+		return error_set(err, EINVAL,
+				 "%s: PCI address %04x:%02x:%02x.%x: it needs to be an integrated device: bus 0", words,
 				 at->domain, at->bus, at->slot, at->function);
 	if (takes & (C_PCI | C_PCIE)) /* what is written down may cross over */
 		takes |= C_PCI | C_PCIE;
 	if (!(flags & C_BUILTIN) && !(takes & flags & C_KINDS)) {
 		autofree char *kinds = kinds_words(takes);
 
-		return error_set(err, EINVAL, "%s: PCI address %04x:%02x:%02x.%x: the %s with index %u takes only: %s", words,
-				 at->domain, at->bus, at->slot, at->function, b->model->name, at->bus, kinds);
+		return error_set(err, EINVAL, "%s: PCI address %04x:%02x:%02x.%x: the %s with index %u takes only: %s",
+				 words, at->domain, at->bus, at->slot, at->function, b->model->name, at->bus, kinds);
 	}
 	if (at->slot < b->model->min || at->slot > b->model->max)
-		return error_set(err, EINVAL, "%s: PCI address %04x:%02x:%02x.%x: the %s with index %u has slots %u to %u", words,
-				 at->domain, at->bus, at->slot, at->function, b->model->name, at->bus, b->model->min, b->model->max);
+		return error_set(err, EINVAL,
+				 "%s: PCI address %04x:%02x:%02x.%x: the %s with index %u has slots %u to %u", words,
+				 at->domain, at->bus, at->slot, at->function, b->model->name, at->bus, b->model->min,
+				 b->model->max);
 	return 0;
 }
 
-int pci_claim(struct address_pool *p, const struct node *dev, const struct pci_at *at, unsigned flags, struct error *err)
+int pci_claim(struct address_pool *p, const struct node *dev, const struct pci_at *at, unsigned flags,
+	      struct error *err)
 {
 	autofree char *words = device_words(dev);
 	const struct pci_bus *b;
@@ -284,8 +294,10 @@ int pci_claim(struct address_pool *p, const struct node *dev, const struct pci_a
 	int r;
 
 	if (at->domain || at->bus > 255 || at->slot > 31 || at->function > 7)
-		return error_set(err, EINVAL, "%s: PCI address %04x:%02x:%02x.%x is out of range: domain 0, bus 0-ff, slot 0-1f, function 0-7",
-				 words, at->domain, at->bus, at->slot, at->function);
+		return error_set(
+			err, EINVAL,
+			"%s: PCI address %04x:%02x:%02x.%x is out of range: domain 0, bus 0-ff, slot 0-1f, function 0-7",
+			words, at->domain, at->bus, at->slot, at->function);
 	while (at->bus >= p->nbuses)
 		if (!p->dry || add_bus_for(p, flags) < 0)
 			return error_set(err, EINVAL, "%s: there is no PCI controller with index %u", words, at->bus);
@@ -300,7 +312,8 @@ int pci_claim(struct address_pool *p, const struct node *dev, const struct pci_a
 	holder = b->holder[at->slot][at->function];
 	if (holder == dev)
 		return 0;
-	autofree char *by = holder ? device_words(holder) : xstrdup(b->chip[at->slot] ? b->chip[at->slot] : "the machine itself");
-	return error_set(err, EINVAL, "%s: PCI address %04x:%02x:%02x.%x is in use by %s", words, at->domain, at->bus, at->slot,
-			 at->function, by);
+	autofree char *by =
+		holder ? device_words(holder) : xstrdup(b->chip[at->slot] ? b->chip[at->slot] : "the machine itself");
+	return error_set(err, EINVAL, "%s: PCI address %04x:%02x:%02x.%x is in use by %s", words, at->domain, at->bus,
+			 at->slot, at->function, by);
 }

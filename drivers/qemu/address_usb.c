@@ -11,7 +11,7 @@
 
 struct usb_hub {
 	unsigned nports;
-	const struct node *holder[32];	/* by port, from 1; NULL: free */
+	const struct node *holder[32]; /* by port, from 1; NULL: free */
 	struct usb_hub *hub[32];
 };
 struct usb_pool {
@@ -31,9 +31,9 @@ static unsigned ports_of(const struct node *ctl)
 	static const struct {
 		const char *model;
 		unsigned ports;
-	} all[] = { { "piix3-uhci", 2 }, { "piix4-uhci", 2 }, { "vt82c686b-uhci", 2 }, { "ehci", 6 },	   { "ich9-ehci1", 6 },
-		    { "pci-ohci", 3 },	 { "nec-xhci", 4 },   { "qemu-xhci", 4 },      { "ich9-uhci1", 2 }, { "ich9-uhci2", 2 },
-		    { "ich9-uhci3", 2 } };
+	} all[] = { { "piix3-uhci", 2 }, { "piix4-uhci", 2 }, { "vt82c686b-uhci", 2 }, { "ehci", 6 },
+		    { "ich9-ehci1", 6 }, { "pci-ohci", 3 },   { "nec-xhci", 4 },       { "qemu-xhci", 4 },
+		    { "ich9-uhci1", 2 }, { "ich9-uhci2", 2 }, { "ich9-uhci3", 2 } };
 	const char *model = node_get_or(ctl, "@model", "piix3-uhci");
 	unsigned said = node_u64(ctl, "@ports", 0);
 
@@ -49,7 +49,8 @@ static void pool_init(struct usb_pool *p, struct complete *c)
 	for (const struct node *n = node_first(c->domain, "devices/controller"); n; n = node_next(n, "controller")) {
 		unsigned index = node_u64(n, "@index", 0), ports = ports_of(n);
 
-		if (!node_is(n, "@type", "usb") || node_has(n, "master") || !ports || index >= MAX_BUSES || p->bus[index])
+		if (!node_is(n, "@type", "usb") || node_has(n, "master") || !ports || index >= MAX_BUSES ||
+		    p->bus[index])
 			continue;
 		p->bus[index] = xcalloc(1, sizeof(*p->bus[index]));
 		p->bus[index]->nports = ports > 31 ? 31 : ports;
@@ -76,10 +77,11 @@ static bool has_port(const struct node *dev)
 	return node_is(dev, "address/@type", "usb") && node_has(dev, "address/@port");
 }
 
-static const char *const order[] = { "hub",  "hostdev", "disk",	  "interface", "controller", "input", "smartcard",
-				     "serial", "sound", "redirdev", "tpm",	NULL };
+static const char *const order[] = { "hub",	  "hostdev", "disk",  "interface", "controller", "input",
+				     "smartcard", "serial",  "sound", "redirdev",  "tpm",	 NULL };
 
-static int each(struct usb_pool *p, bool hubs, int (*fn)(struct usb_pool *p, struct node *dev, struct error *err), struct error *err)
+static int each(struct usb_pool *p, bool hubs, int (*fn)(struct usb_pool *p, struct node *dev, struct error *err),
+		struct error *err)
 {
 	for (int i = hubs ? 0 : 1; order[i]; i++) {
 		autofree char *path = xasprintf("devices/%s", order[i]);
@@ -97,7 +99,8 @@ static int each(struct usb_pool *p, bool hubs, int (*fn)(struct usb_pool *p, str
 /* ---- what is written down ---- */
 
 /* Walks "1.2.3" to the last hub; *PORT is the last number. */
-static struct usb_hub *walk(struct usb_pool *p, unsigned bus, const char *port, unsigned *last, const char *words, struct error *err)
+static struct usb_hub *walk(struct usb_pool *p, unsigned bus, const char *port, unsigned *last, const char *words,
+			    struct error *err)
 {
 	struct usb_hub *h = bus < MAX_BUSES ? p->bus[bus] : NULL;
 	int depth = 0;
@@ -111,8 +114,9 @@ static struct usb_hub *walk(struct usb_pool *p, unsigned bus, const char *port, 
 		unsigned long n = strtoul(s, &end, 10);
 
 		if (end == s || n < 1 || n > h->nports || ++depth > MAX_DEPTH) {
-			error_set(err, EINVAL, "%s: USB port '%s' of bus %u does not exist: port %.*s has ports 1 to %u", words, port, bus,
-				  (int)(s - port), port, h->nports);
+			error_set(err, EINVAL,
+				  "%s: USB port '%s' of bus %u does not exist: port %.*s has ports 1 to %u", words,
+				  port, bus, (int)(s - port), port, h->nports);
 			return NULL;
 		}
 		*last = n;
@@ -120,8 +124,8 @@ static struct usb_hub *walk(struct usb_pool *p, unsigned bus, const char *port, 
 		if (!*s)
 			return h;
 		if (*s != '.' || !h->hub[n]) {
-			error_set(err, EINVAL, "%s: USB port '%s' of bus %u: there is no hub at port '%.*s'", words, port, bus,
-				  (int)(s - port), port);
+			error_set(err, EINVAL, "%s: USB port '%s' of bus %u: there is no hub at port '%.*s'", words,
+				  port, bus, (int)(s - port), port);
 			return NULL;
 		}
 		h = h->hub[n];

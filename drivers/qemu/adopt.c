@@ -61,7 +61,7 @@ static pid_t find_process(struct domain *d)
 static void tell_state(struct vm *vm, json_t *ret)
 {
 	const char *status = json_string_value(json_object_get(ret, "status"));
-	struct news n = {.kind = NEWS_PAUSED, .why = "unknown"};
+	struct news n = { .kind = NEWS_PAUSED, .why = "unknown" };
 	json_t *shutdown;
 
 	if (json_is_true(json_object_get(ret, "running"))) {
@@ -112,8 +112,9 @@ static int talk(struct vm *vm, struct error *err)
 	if (!domain_kept(vm->d, "started") && !json_is_true(json_object_get(ret, "running"))) {
 		json_decref(ret);
 		vm_kill(vm, NULL);
-		return error_set(err, ESRCH, "domfs ended while it was starting this guest, before the guest ran; "
-					     "what was started of it has been removed: start it again");
+		return error_set(err, ESRCH,
+				 "domfs ended while it was starting this guest, before the guest ran; "
+				 "what was started of it has been removed: start it again");
 	}
 	vm->started = true;
 	if (r < 0) {
@@ -151,9 +152,10 @@ int qemu_adopt(struct domain *d, struct error *err)
 
 	if (!pid) {
 		tree_remove(dir);
-		return error_set(err, ESRCH, "%s", domain_kept(d, "started") ?
-				 "QEMU ended while domfs was not running" :
-				 "domfs ended while it was starting this guest: start it again");
+		return error_set(err, ESRCH, "%s",
+				 domain_kept(d, "started")
+					 ? "QEMU ended while domfs was not running"
+					 : "domfs ended while it was starting this guest: start it again");
 	}
 	vm = vm_new(d);
 	adopt_numbers(vm);

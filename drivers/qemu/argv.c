@@ -38,7 +38,8 @@ static void add_flat(struct buf *out, const char *prefix, json_t *props)
 	const char *key;
 	json_t *v;
 
-	json_object_foreach(props, key, v) {
+	json_object_foreach(props, key, v)
+	{
 		autofree char *name = xasprintf("%s%s%s", prefix, *prefix ? "." : "", key);
 		if (json_is_object(v))
 			add_flat(out, name, v);
@@ -90,12 +91,13 @@ char *chardev_words(const json_t *props)
 	json_t *backend = json_object_get(props, "backend"), *v;
 	json_t *data = json_object_get(backend, "data");
 	const char *type = chardev_type(json_string_value(json_object_get(backend, "type")));
-	struct buf out = {0};
+	struct buf out = { 0 };
 	const char *key;
 
 	buf_puts(&out, type);
 	add_pair(&out, "id", json_object_get(props, "id"));
-	json_object_foreach(data, key, v) {
+	json_object_foreach(data, key, v)
+	{
 		if (!strcmp(key, "addr"))
 			add_address(&out, "host", "port", v);
 		else if (!strcmp(key, "remote"))
@@ -114,7 +116,7 @@ char *chardev_words(const json_t *props)
 static char *first_words(json_t *props, const char *first)
 {
 	json_t *copy = json_deep_copy(props);
-	struct buf out = {0};
+	struct buf out = { 0 };
 
 	buf_puts(&out, json_string_value(json_object_get(copy, first)));
 	json_object_del(copy, first);
@@ -135,8 +137,9 @@ static char *json_words(json_t *props)
 static void add_item(const struct plan_item *it, struct vec *argv)
 {
 	static const char *const options[] = {
-		[ITEM_OBJECT] = "-object", [ITEM_BLOCKDEV] = "-blockdev", [ITEM_CHARDEV] = "-chardev", [ITEM_NETDEV] = "-netdev",
-		[ITEM_DEVICE] = "-device", [ITEM_AUDIODEV] = "-audiodev", [ITEM_TPMDEV] = "-tpmdev",
+		[ITEM_OBJECT] = "-object", [ITEM_BLOCKDEV] = "-blockdev", [ITEM_CHARDEV] = "-chardev",
+		[ITEM_NETDEV] = "-netdev", [ITEM_DEVICE] = "-device",	  [ITEM_AUDIODEV] = "-audiodev",
+		[ITEM_TPMDEV] = "-tpmdev",
 	};
 
 	if (it->kind == ITEM_OPTION) {
@@ -161,7 +164,7 @@ static void add_fdsets(const struct plan *p, struct vec *argv)
 {
 	for (size_t i = 0; i < p->files.n && !p->dry; i++) {
 		const struct plan_file *f = p->files.at[i];
-		struct buf text = {0};
+		struct buf text = { 0 };
 		if (f->how != FILE_FDSET)
 			continue;
 		buf_printf(&text, "fd=%u,set=%u,opaque=", f->number, f->number);

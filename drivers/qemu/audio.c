@@ -7,8 +7,10 @@
 static const struct {
 	const char *type, *driver;
 } audios[] = {
-	{ "none", "none" }, { "alsa", "alsa" },	  { "coreaudio", "coreaudio" }, { "jack", "jack" }, { "oss", "oss" },	   { "pulseaudio", "pa" },
-	{ "sdl", "sdl" },   { "spice", "spice" }, { "file", "wav" },		{ "dbus", "dbus" }, { "pipewire", "pipewire" },
+	{ "none", "none" }, { "alsa", "alsa" },		{ "coreaudio", "coreaudio" },
+	{ "jack", "jack" }, { "oss", "oss" },		{ "pulseaudio", "pa" },
+	{ "sdl", "sdl" },   { "spice", "spice" },	{ "file", "wav" },
+	{ "dbus", "dbus" }, { "pipewire", "pipewire" },
 };
 
 static const struct {
@@ -84,19 +86,44 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const struct qemu_row rows[] = {
-	E("@id"), E("@type"), { "@timerPeriod", .arg = "timer-period" }, E("@driver"), { "@path", .arg = "path" },
-	{ "@serverName", .arg = "server" }, E("@runtimeDir"), { "@tryMMap", .arg = "try-mmap" }, { "@exclusive", .arg = "exclusive" },
-	{ "@dspPolicy", .arg = "dsp-policy" }, { 0 },
+	E("@id"),
+	E("@type"),
+	{ "@timerPeriod", .arg = "timer-period" },
+	E("@driver"),
+	{ "@path", .arg = "path" },
+	{ "@serverName", .arg = "server" },
+	E("@runtimeDir"),
+	{ "@tryMMap", .arg = "try-mmap" },
+	{ "@exclusive", .arg = "exclusive" },
+	{ "@dspPolicy", .arg = "dsp-policy" },
+	{ 0 },
 };
 const struct qemu_kind qemu_audio_kind = { .schema = &audio_schema, .rows = rows, .device = "audio", .plan = plan };
 
 const struct qemu_kind qemu_audio_stream_kind = {
 	.schema = &audio_stream_schema,
-	.rows = (const struct qemu_row[]){ E("@mixingEngine"), E("@fixedSettings"), E("@voices"), E("@bufferLength"), E("@dev"),
-					   E("@bufferCount"), E("@tryPoll"), E("@name"), E("@streamName"), E("@latency"), E("@serverName"),
-					   E("@clientName"), E("@connectPorts"), E("@exactName"), E("settings/@frequency"),
-					   E("settings/@channels"), E("settings/@format"), { 0 } },
+	.rows = (const struct qemu_row[]){ E("@mixingEngine"),
+					   E("@fixedSettings"),
+					   E("@voices"),
+					   E("@bufferLength"),
+					   E("@dev"),
+					   E("@bufferCount"),
+					   E("@tryPoll"),
+					   E("@name"),
+					   E("@streamName"),
+					   E("@latency"),
+					   E("@serverName"),
+					   E("@clientName"),
+					   E("@connectPorts"),
+					   E("@exactName"),
+					   E("settings/@frequency"),
+					   E("settings/@channels"),
+					   E("settings/@format"),
+					   { 0 } },
 };

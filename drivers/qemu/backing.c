@@ -16,8 +16,8 @@
 #include <stdio.h>
 #include <unistd.h>
 
-#define MAX_LAYERS 200 /* libvirt's limit too */
-#define OPEN_TIMEOUT_MS 10000
+#define MAX_LAYERS	   200 /* libvirt's limit too */
+#define OPEN_TIMEOUT_MS	   10000
 #define EXT_BACKING_FORMAT 0xe2792acau
 #define INCOMPAT_DATA_FILE 4u /* bit 2 */
 
@@ -68,7 +68,8 @@ static int read_layer(void *arg)
 	uint32_t len, header;
 
 	if (n < 72 || memcmp(head, "QFI\xfb", 4)) {
-		l->problem = xstrdup("it is not a qcow2 image, as its definition says: set the format that it has (raw?)");
+		l->problem =
+			xstrdup("it is not a qcow2 image, as its definition says: set the format that it has (raw?)");
 		return 0;
 	}
 	at = be64(head + 8);
@@ -149,12 +150,15 @@ static char *add_layer(struct domain *d, struct node *node, const char *path, st
 	if (!l->backing) {
 		node_add(node, "backingStore");
 	} else if (!l->format) {
-		error_set(err, EINVAL, "'%s' has the backing file '%s' but does not record its format: "
+		error_set(err, EINVAL,
+			  "'%s' has the backing file '%s' but does not record its format: "
 			  "run qemu-img rebase -u -F FORMAT -b '%s' '%s', or write <backingStore> into the definition",
 			  path, l->backing, l->backing, path);
 	} else if (strstr(l->backing, "://") || str_starts(l->backing, "json:")) {
-		error_set(err, ENOTSUP, "'%s' has the backing file '%s': only local files can be followed; write <backingStore> into "
-			  "the definition", path, l->backing);
+		error_set(err, ENOTSUP,
+			  "'%s' has the backing file '%s': only local files can be followed; write <backingStore> into "
+			  "the definition",
+			  path, l->backing);
 	} else {
 		struct node *b = node_add(node, "backingStore");
 		next = resolve(path, l->backing);
@@ -168,9 +172,10 @@ static char *add_layer(struct domain *d, struct node *node, const char *path, st
 
 int qemu_fill_backing(struct domain *d, struct node *disk, struct error *err)
 {
-	autoerror struct error why = {0};
+	autoerror struct error why = { 0 };
 	struct node *at = disk;
-	const char *source = node_get(disk, "source/@file") ? node_get(disk, "source/@file") : node_get(disk, "source/@dev");
+	const char *source =
+		node_get(disk, "source/@file") ? node_get(disk, "source/@file") : node_get(disk, "source/@dev");
 	autofree char *path = source ? xstrdup(source) : NULL;
 	int layers = 0;
 

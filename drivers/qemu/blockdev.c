@@ -35,7 +35,7 @@ bool disk_is_readonly(const struct node *disk)
 
 bool disk_has_source(const struct node *disk)
 {
-	static const char *const paths[] = { "source/@file", "source/@dev",	"source/@dir",	"source/@protocol",
+	static const char *const paths[] = { "source/@file",   "source/@dev",  "source/@dir",	    "source/@protocol",
 					     "source/@volume", "source/@path", "source/@namespace", NULL };
 
 	for (int i = 0; paths[i]; i++)
@@ -49,8 +49,11 @@ bool disk_has_source(const struct node *disk)
 static const struct {
 	const char *word;
 	bool direct, noflush;
-} caches[] = { { "none", true, false },	 { "writeback", false, false },	 { "writethrough", false, false },
-	       { "directsync", true, false }, { "unsafe", false, true } };
+} caches[] = { { "none", true, false },
+	       { "writeback", false, false },
+	       { "writethrough", false, false },
+	       { "directsync", true, false },
+	       { "unsafe", false, true } };
 
 static const char *cache_of(const struct node *disk)
 {
@@ -172,7 +175,9 @@ static uint64_t cache_size(const struct node *n, const char *path)
 
 static const char *qemu_format(const char *format)
 {
-	static const char *const same_as[][2] = { { "aio", "raw" }, { "iso", "raw" }, { "vhd", "vpc" }, { "fat", "raw" }, { "dir", "raw" } };
+	static const char *const same_as[][2] = {
+		{ "aio", "raw" }, { "iso", "raw" }, { "vhd", "vpc" }, { "fat", "raw" }, { "dir", "raw" }
+	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(same_as); i++)
 		if (str_eq(format, same_as[i][0]))
@@ -182,7 +187,8 @@ static const char *qemu_format(const char *format)
 
 static void format_options(struct chain *c, const struct image *im, json_t *props)
 {
-	uint64_t bytes = cache_size(im->node, im->depth ? "format/metadata_cache/max_size" : "driver/metadata_cache/max_size");
+	uint64_t bytes =
+		cache_size(im->node, im->depth ? "format/metadata_cache/max_size" : "driver/metadata_cache/max_size");
 	const char *zeroes = node_get(c->disk, "driver/@detect_zeroes");
 
 	if (bytes && str_eq(im->format, "qcow2"))
@@ -218,7 +224,8 @@ static char *format_node(struct chain *c, const struct image *im, char *storage,
 		if (str_eq(format, "luks"))
 			props_str(props, "key-secret", key);
 		else
-			json_object_set_new(props, "encrypt", json_pack("{s:s,s:s}", "format", "luks", "key-secret", key));
+			json_object_set_new(props, "encrypt",
+					    json_pack("{s:s,s:s}", "format", "luks", "key-secret", key));
 	}
 	props_str(props, "driver", format);
 	props_str(props, "file", storage);

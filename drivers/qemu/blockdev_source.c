@@ -51,7 +51,7 @@ static uint64_t default_port(const char *protocol)
 	static const struct {
 		const char *protocol;
 		unsigned port;
-	} all[] = { { "nbd", 10809 }, { "iscsi", 3260 }, { "ssh", 22 }, { "http", 80 },	 { "https", 443 },
+	} all[] = { { "nbd", 10809 }, { "iscsi", 3260 }, { "ssh", 22 },	 { "http", 80 },       { "https", 443 },
 		    { "ftp", 21 },    { "ftps", 990 },	 { "tftp", 69 }, { "gluster", 24007 }, { "nfs", 2049 } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -165,9 +165,9 @@ static json_t *web_node(const struct remote *r, json_t *props, struct error *err
 	const char *server = node_get_or(host, "@name", "localhost"), *name = node_get_or(r->source, "@name", "");
 	const char *query = node_get(r->source, "@query");
 
-	props_strf(props, "url", strchr(server, ':') ? "%s://[%s]:%llu%s%s%s%s" : "%s://%s:%llu%s%s%s%s", r->protocol, server,
-		   (unsigned long long)node_u64(host, "@port", default_port(r->protocol)), *name == '/' ? "" : "/", name,
-		   query ? "?" : "", query ? query : "");
+	props_strf(props, "url", strchr(server, ':') ? "%s://[%s]:%llu%s%s%s%s" : "%s://%s:%llu%s%s%s%s", r->protocol,
+		   server, (unsigned long long)node_u64(host, "@port", default_port(r->protocol)),
+		   *name == '/' ? "" : "/", name, query ? "?" : "", query ? query : "");
 	props_onoff(props, "sslverify", node_get(r->source, "ssl/@verify"));
 	if (node_child(r->source, "cookies"))
 		props_str(props, "cookie-secret", "disk-cookie");
@@ -210,8 +210,9 @@ static json_t *nfs_node(const struct remote *r, json_t *props, struct error *err
 {
 	const char *user = node_get(r->source, "identity/@user"), *group = node_get(r->source, "identity/@group");
 
-	json_object_set_new(props, "server",
-			    json_pack("{s:s,s:s}", "host", node_get_or(r->source, "host/@name", "localhost"), "type", "inet"));
+	json_object_set_new(
+		props, "server",
+		json_pack("{s:s,s:s}", "host", node_get_or(r->source, "host/@name", "localhost"), "type", "inet"));
 	props_str(props, "path", node_get(r->source, "@name"));
 	if (user)
 		props_int(props, "user", strtoll(*user == '+' ? user + 1 : user, NULL, 10));
@@ -224,9 +225,9 @@ static const struct {
 	const char *protocol;
 	json_t *(*make)(const struct remote *r, json_t *props, struct error *err);
 } protocols[] = {
-	{ "nbd", nbd_node },   { "rbd", rbd_node },   { "iscsi", iscsi_node }, { "http", web_node },	 { "https", web_node },
-	{ "ftp", web_node },   { "ftps", web_node },  { "tftp", web_node },    { "ssh", ssh_node },	 { "gluster", gluster_node },
-	{ "nfs", nfs_node },
+	{ "nbd", nbd_node },   { "rbd", rbd_node },	    { "iscsi", iscsi_node }, { "http", web_node },
+	{ "https", web_node }, { "ftp", web_node },	    { "ftps", web_node },    { "tftp", web_node },
+	{ "ssh", ssh_node },   { "gluster", gluster_node }, { "nfs", nfs_node },
 };
 
 static json_t *network_node(struct plan *p, const struct node *source, const char *what, struct error *err)
@@ -252,8 +253,10 @@ static json_t *nvme_node(const struct node *source)
 	json_t *props = json_object();
 
 	props_str(props, "driver", "nvme");
-	props_strf(props, "device", "%04llx:%02llx:%02llx.%llx", (unsigned long long)node_u64(source, "address/@domain", 0),
-		   (unsigned long long)node_u64(source, "address/@bus", 0), (unsigned long long)node_u64(source, "address/@slot", 0),
+	props_strf(props, "device", "%04llx:%02llx:%02llx.%llx",
+		   (unsigned long long)node_u64(source, "address/@domain", 0),
+		   (unsigned long long)node_u64(source, "address/@bus", 0),
+		   (unsigned long long)node_u64(source, "address/@slot", 0),
 		   (unsigned long long)node_u64(source, "address/@function", 0));
 	props_int(props, "namespace", node_u64(source, "@namespace", 1));
 	return props;
@@ -273,7 +276,8 @@ json_t *blockdev_of_source(struct plan *p, const struct node *source, const char
 	if (str_eq(type, "nvme"))
 		return nvme_node(source);
 	if (str_eq(type, "volume"))
-		return refuse(err, ENOTSUP, what, "storage pools are not built yet: give the volume's path as type='file' or 'block'");
+		return refuse(err, ENOTSUP, what,
+			      "storage pools are not built yet: give the volume's path as type='file' or 'block'");
 	error_set(err, ENOTSUP, "%s: type='%s' cannot be opened by this driver", what, type);
 	return NULL;
 }

@@ -38,18 +38,21 @@ bool qemu_kvm_usable(const char **why)
 	}
 	if (!module && !config.force_kvm) {
 		/* a paravirtual KVM (kvm_pvm) opens, runs firmware, and hangs in the guest's kernel */
-		snprintf(text, sizeof(text), "/dev/kvm is there but no kvm_intel or kvm_amd module is behind it%s: guests hang; "
+		snprintf(text, sizeof(text),
+			 "/dev/kvm is there but no kvm_intel or kvm_amd module is behind it%s: guests hang; "
 			 "mount with -o kvm=force to use it all the same",
 			 access("/sys/module/kvm_pvm", F_OK) == 0 ? " (it is the paravirtual kvm_pvm)" : "");
 		return false;
 	}
-	snprintf(text, sizeof(text), module ? "/dev/kvm opens and a hardware module is behind it" : "forced by the mount option kvm=force");
+	snprintf(text, sizeof(text),
+		 module ? "/dev/kvm opens and a hardware module is behind it" : "forced by the mount option kvm=force");
 	return true;
 }
 
 /* ---- the conversation ---- */
 
-static const char *const questions[] = {"query-version", "query-machines", "qom-list-types", "query-cpu-definitions", NULL};
+static const char *const questions[] = { "query-version", "query-machines", "qom-list-types", "query-cpu-definitions",
+					 NULL };
 
 /* One line of at most PROBE_MAX_BYTES from FD; NULL at the end, or when TIME is over. */
 static json_t *read_line(int fd, struct buf *in, int64_t deadline)
@@ -61,7 +64,7 @@ static json_t *read_line(int fd, struct buf *in, int64_t deadline)
 			buf_cut(in, 0, nl + 1 - in->p);
 			return msg;
 		}
-		struct pollfd p = {.fd = fd, .events = POLLIN};
+		struct pollfd p = { .fd = fd, .events = POLLIN };
 		int64_t left = deadline - now_monotonic_ms();
 		char chunk[65536];
 		if (left <= 0 || in->n > PROBE_MAX_BYTES || poll(&p, 1, (int)left) <= 0)
@@ -94,7 +97,7 @@ static json_t *ask(int fd, struct buf *in, const char *command, int64_t deadline
 static json_t *converse(int fd, int64_t deadline)
 {
 	json_t *all = json_object(), *ret;
-	struct buf in = {0};
+	struct buf in = { 0 };
 
 	json_decref(read_line(fd, &in, deadline)); /* the greeting */
 	ret = ask(fd, &in, "qmp_capabilities", deadline);
@@ -116,9 +119,10 @@ static json_t *converse(int fd, int64_t deadline)
 
 static pid_t start(const char *binary, int fd, int errors)
 {
-	const char *const argv[] = {binary, "-S", "-no-user-config", "-nodefaults", "-nographic", "-machine", "none,accel=tcg",
-				    "-qmp", "stdio", NULL};
-	const char *const env[] = {"PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", NULL};
+	const char *const argv[] = { binary,	   "-S",       "-no-user-config", "-nodefaults",
+				     "-nographic", "-machine", "none,accel=tcg",  "-qmp",
+				     "stdio",	   NULL };
+	const char *const env[] = { "PATH=/usr/bin:/bin:/usr/sbin:/sbin", "LC_ALL=C", NULL };
 	posix_spawn_file_actions_t actions;
 	pid_t pid;
 	int r;
@@ -161,8 +165,8 @@ static json_t *probe(const char *binary, struct error *err)
 	if (!all && pid <= 0)
 		error_set(err, -pid, "'%s' cannot be run: %s", binary, strerror(-pid));
 	else if (!all)
-		error_set(err, EREMOTEIO, "'%s' did not say within %lld ms what it can do%s%s", binary, (long long)timeout,
-			  said[0] ? ": " : "", said);
+		error_set(err, EREMOTEIO, "'%s' did not say within %lld ms what it can do%s%s", binary,
+			  (long long)timeout, said[0] ? ": " : "", said);
 	return all;
 }
 
@@ -170,7 +174,7 @@ static json_t *probe(const char *binary, struct error *err)
 
 static char *cache_path(const char *binary, const struct stat *st)
 {
-	struct buf name = {0};
+	struct buf name = { 0 };
 
 	if (!config.state_dir)
 		return NULL;
@@ -200,7 +204,8 @@ static void take_machines(struct qemu_caps *caps, json_t *list)
 	size_t i;
 
 	caps->machines = xcalloc(json_array_size(list) + 1, sizeof(*caps->machines));
-	json_array_foreach(list, i, m) {
+	json_array_foreach(list, i, m)
+	{
 		struct qemu_machine *q = &caps->machines[caps->nmachines++];
 		q->name = xstrdup(json_string_value(json_object_get(m, "name")));
 		q->alias = xstrdup(json_string_value(json_object_get(m, "alias")));
@@ -217,7 +222,8 @@ static struct hash *take_names(json_t *list)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(list, i, v) {
+	json_array_foreach(list, i, v)
+	{
 		const char *name = json_string_value(json_object_get(v, "name"));
 		if (name)
 			hash_put(h, name, h);
@@ -247,7 +253,7 @@ static struct qemu_caps *digest(const char *binary, json_t *all)
 
 static char *find_binary(const char *arch, const char *emulator)
 {
-	static const char *const places[] = {"/usr/local/bin", "/usr/bin", "/usr/libexec", NULL};
+	static const char *const places[] = { "/usr/local/bin", "/usr/bin", "/usr/libexec", NULL };
 
 	if (emulator && *emulator)
 		return xstrdup(emulator);

@@ -4,8 +4,8 @@
 #include "devices.h"
 
 static const char *const protocols[] = { "raw", "telnet", NULL };
-static const char *const types[] = { "pty", "null", "vc", "dev", "file", "pipe", "stdio", "udp", "tcp", "unix", "spicevmc",
-				     "spiceport", "qemu-vdagent", "dbus", NULL };
+static const char *const types[] = { "pty", "null", "vc",	"dev",	     "file",	     "pipe", "stdio", "udp",
+				     "tcp", "unix", "spicevmc", "spiceport", "qemu-vdagent", "dbus", NULL };
 static const char *const targets[] = { "guestfwd", "virtio", NULL };
 static const char spice_name[] = "com.redhat.spice.0";
 
@@ -23,8 +23,9 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 	if (node_is(dev, "target/@type", "guestfwd"))
 		return 0;
 	if (is_agent(dev) && name && !str_eq(name, spice_name))
-		return error_set(err, ENOTSUP, "line %ld: <channel type='%s'>: target name is '%s': the agent knows '%s'", node_line(dev),
-				 node_get(dev, "@type"), name, spice_name);
+		return error_set(err, ENOTSUP,
+				 "line %ld: <channel type='%s'>: target name is '%s': the agent knows '%s'",
+				 node_line(dev), node_get(dev, "@type"), name, spice_name);
 	return qemu_need(c, dev, "virtserialport", err);
 }
 
@@ -40,7 +41,8 @@ static void plan_forward(struct plan *p, const struct node *dev)
 {
 	autofree char *to = xasprintf("tcp:%s:%s-chardev:char%s", node_get_or(dev, "target/@address", ""),
 				      node_get_or(dev, "target/@port", ""), qemu_alias(dev));
-	json_t *props = json_pack("{s:s, s:[{s:s}], s:s}", "type", "user", "guestfwd", "str", to, "id", qemu_alias(dev));
+	json_t *props =
+		json_pack("{s:s, s:[{s:s}], s:s}", "type", "user", "guestfwd", "str", to, "id", qemu_alias(dev));
 
 	plan_item(p, ITEM_NETDEV, props);
 }

@@ -35,7 +35,8 @@ static bool is_libvirt_path(const char *path, const char *name)
 	for (int i = 0; path && name && dirs[i]; i++) {
 		size_t rest = strlen(path) - strlen(name);
 
-		if (str_starts(path, dirs[i]) && str_ends(path, name) && (path[rest - 1] == '/' || path[rest - 1] == '.'))
+		if (str_starts(path, dirs[i]) && str_ends(path, name) &&
+		    (path[rest - 1] == '/' || path[rest - 1] == '.'))
 			return true;
 	}
 	return false;
@@ -172,7 +173,8 @@ static int udp(struct plan *p, const struct node *dev, json_t *data)
 
 static const char *opened(struct plan *p, const struct node *dev, int flags)
 {
-	return plan_file(p, FILE_FDSET, node_get_or(dev, "source/@path", ""), flags, "%s '%s'", node_name(dev), qemu_alias(dev));
+	return plan_file(p, FILE_FDSET, node_get_or(dev, "source/@path", ""), flags, "%s '%s'", node_name(dev),
+			 qemu_alias(dev));
 }
 
 static int device(struct plan *p, const struct node *dev, json_t *data)
@@ -231,13 +233,20 @@ static const struct {
 	const char *type, *backend;
 	int (*fill)(struct plan *p, const struct node *dev, json_t *data);
 } backends[] = {
-	{ "pty", "pty", nothing },	     { "null", "null", nothing },
-	{ "vc", "vc", nothing },	     { "stdio", "stdio", nothing },
-	{ "dev", "serial", device },	     { "file", "file", file },
-	{ "pipe", "pipe", device },	     { "udp", "udp", udp },
-	{ "tcp", "socket", tcp },	     { "unix", "socket", unix_socket },
-	{ "spicevmc", "spicevmc", spicevmc }, { "spiceport", "spiceport", spiceport },
-	{ "qemu-vdagent", "qemu-vdagent", vdagent }, { "dbus", "dbus", dbus },
+	{ "pty", "pty", nothing },
+	{ "null", "null", nothing },
+	{ "vc", "vc", nothing },
+	{ "stdio", "stdio", nothing },
+	{ "dev", "serial", device },
+	{ "file", "file", file },
+	{ "pipe", "pipe", device },
+	{ "udp", "udp", udp },
+	{ "tcp", "socket", tcp },
+	{ "unix", "socket", unix_socket },
+	{ "spicevmc", "spicevmc", spicevmc },
+	{ "spiceport", "spiceport", spiceport },
+	{ "qemu-vdagent", "qemu-vdagent", vdagent },
+	{ "dbus", "dbus", dbus },
 };
 
 void qemu_plan_backend(struct plan *p, const char *alias, const char *type, json_t *data)
@@ -259,8 +268,9 @@ static void add_log(struct plan *p, const struct node *dev, json_t *data)
 
 	if (!path)
 		return;
-	props_str(data, "logfile", plan_file(p, FILE_FDSET, path, O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), "log of %s '%s'",
-					     node_name(dev), qemu_alias(dev)));
+	props_str(data, "logfile",
+		  plan_file(p, FILE_FDSET, path, O_WRONLY | O_CREAT | (append ? O_APPEND : O_TRUNC), "log of %s '%s'",
+			    node_name(dev), qemu_alias(dev)));
 	props_onoff(data, "logappend", node_get(dev, "log/@append"));
 }
 
@@ -282,5 +292,6 @@ int qemu_plan_chardev(struct plan *p, const struct node *dev, const char *alias,
 		qemu_plan_backend(p, alias, backend, data);
 		return 0;
 	}
-	return error_set(err, ENOTSUP, "line %ld: <%s type='%s'>: QEMU has no such character device", node_line(dev), node_name(dev), type);
+	return error_set(err, ENOTSUP, "line %ld: <%s type='%s'>: QEMU has no such character device", node_line(dev),
+			 node_name(dev), type);
 }

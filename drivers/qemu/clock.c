@@ -11,24 +11,35 @@ int qemu_check_clock(struct complete *c, struct error *err)
 		bool rtc = str_eq(name, "rtc"), pit = str_eq(name, "pit");
 
 		if (str_eq(name, "platform") || str_eq(name, "armvtimer"))
-			return error_set(err, ENOTSUP, "line %ld: <timer name='%s'>: x86 machines of QEMU have none", node_line(t), name);
+			return error_set(err, ENOTSUP, "line %ld: <timer name='%s'>: x86 machines of QEMU have none",
+					 node_line(t), name);
 		if (*policy && !rtc && !pit && !str_eq(policy, "delay"))
-			return error_set(err, ENOTSUP, "line %ld: <timer name='%s' tickpolicy='%s'>: QEMU has this for rtc and pit only",
-					 node_line(t), name, policy);
+			return error_set(
+				err, ENOTSUP,
+				"line %ld: <timer name='%s' tickpolicy='%s'>: QEMU has this for rtc and pit only",
+				node_line(t), name, policy);
 		if ((rtc && (str_eq(policy, "merge") || str_eq(policy, "discard"))) || (pit && str_eq(policy, "merge")))
-			return error_set(err, ENOTSUP, "line %ld: <timer name='%s' tickpolicy='%s'>: QEMU has %s", node_line(t), name, policy,
+			return error_set(err, ENOTSUP, "line %ld: <timer name='%s' tickpolicy='%s'>: QEMU has %s",
+					 node_line(t), name, policy,
 					 rtc ? "delay and catchup" : "delay, catchup and discard");
 		if (node_has(t, "@track") && !rtc)
-			return error_set(err, ENOTSUP, "line %ld: <timer name='%s' track>: QEMU has this for rtc only", node_line(t), name);
+			return error_set(err, ENOTSUP, "line %ld: <timer name='%s' track>: QEMU has this for rtc only",
+					 node_line(t), name);
 		if (node_child(t, "catchup"))
-			return error_set(err, ENOTSUP, "line %ld: <catchup>: QEMU cannot tune how lost ticks are caught up", node_line(t));
+			return error_set(err, ENOTSUP,
+					 "line %ld: <catchup>: QEMU cannot tune how lost ticks are caught up",
+					 node_line(t));
 		if (rtc && node_is(t, "@present", "no"))
-			return error_set(err, ENOTSUP, "line %ld: <timer name='rtc' present='no'>: QEMU's machines always have one", node_line(t));
+			return error_set(err, ENOTSUP,
+					 "line %ld: <timer name='rtc' present='no'>: QEMU's machines always have one",
+					 node_line(t));
 	}
 	if (node_is(c->domain, "clock/@offset", "timezone") && !node_has(c->domain, "clock/@timezone"))
-		return error_set(err, EINVAL, "line %ld: <clock offset='timezone'> needs timezone='...'", node_line(node_first(c->domain, "clock")));
+		return error_set(err, EINVAL, "line %ld: <clock offset='timezone'> needs timezone='...'",
+				 node_line(node_first(c->domain, "clock")));
 	if (node_is(c->domain, "clock/@offset", "absolute") && !node_has(c->domain, "clock/@start"))
-		return error_set(err, EINVAL, "line %ld: <clock offset='absolute'> needs start='...'", node_line(node_first(c->domain, "clock")));
+		return error_set(err, EINVAL, "line %ld: <clock offset='absolute'> needs start='...'",
+				 node_line(node_first(c->domain, "clock")));
 	return 0;
 }
 
@@ -37,7 +48,8 @@ static void add_date(struct buf *out, time_t t)
 	struct tm tm;
 
 	gmtime_r(&t, &tm);
-	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour, tm.tm_min, tm.tm_sec);
+	buf_printf(out, "%04d-%02d-%02dT%02d:%02d:%02d", tm.tm_year + 1900, tm.tm_mon + 1, tm.tm_mday, tm.tm_hour,
+		   tm.tm_min, tm.tm_sec);
 }
 
 static time_t local_as_utc(void)
@@ -74,7 +86,7 @@ static void add_base(struct buf *out, const struct node *clock)
 int qemu_plan_clock(struct plan *p, struct error *err unused)
 {
 	const struct node *root = p->domain;
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 
 	buf_puts(&words, "base=");
 	add_base(&words, node_first(root, "clock"));

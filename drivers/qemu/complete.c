@@ -87,8 +87,10 @@ static void complete_rest(struct node *root)
 	static const struct {
 		const char *path, *value;
 	} defaults[] = {
-		{"clock/@offset", "utc"},    {"on_poweroff", "destroy"},	{"on_reboot", "restart"},
-		{"on_crash", "destroy"},
+		{ "clock/@offset", "utc" },
+		{ "on_poweroff", "destroy" },
+		{ "on_reboot", "restart" },
+		{ "on_crash", "destroy" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(defaults); i++)
@@ -96,7 +98,9 @@ static void complete_rest(struct node *root)
 			node_set(root, defaults[i].path, defaults[i].value);
 	if (!node_has(root, "vcpu/@placement"))
 		node_set(root, "vcpu/@placement",
-			 node_is(root, "numatune/memory/@placement", "auto") && !node_has(root, "vcpu/@cpuset") ? "auto" : "static");
+			 node_is(root, "numatune/memory/@placement", "auto") && !node_has(root, "vcpu/@cpuset")
+				 ? "auto"
+				 : "static");
 	if (node_is(root, "genid", "")) { /* <genid/>: one that we make */
 		char uuid[UUID_TEXT];
 		uuid_random(uuid);
@@ -106,9 +110,10 @@ static void complete_rest(struct node *root)
 
 static int machine_level(struct complete *c, struct error *err)
 {
-	static int (*const steps[])(struct complete *c, struct error *err) = {
-		qemu_complete_machine, qemu_complete_memory, qemu_check_numa, qemu_complete_cpu, qemu_complete_features, qemu_check_os,
-		qemu_check_clock, qemu_check_smbios, qemu_complete_firmware, qemu_check_tuning,
+	static int (*const steps[])(struct complete * c, struct error * err) = {
+		qemu_complete_machine,	qemu_complete_memory, qemu_check_numa,	qemu_complete_cpu,
+		qemu_complete_features, qemu_check_os,	      qemu_check_clock, qemu_check_smbios,
+		qemu_complete_firmware, qemu_check_tuning,
 	};
 	int r = 0;
 
@@ -123,7 +128,7 @@ static int machine_level(struct complete *c, struct error *err)
 
 int qemu_complete(struct doc *full, const struct doc *old, struct error *err)
 {
-	struct complete c = {.domain = doc_root(full), .old = old ? doc_root(old) : NULL};
+	struct complete c = { .domain = doc_root(full), .old = old ? doc_root(old) : NULL };
 	int r = qemu_map_check(c.domain, err);
 
 	if (r == 0)

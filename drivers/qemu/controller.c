@@ -17,7 +17,8 @@ static bool is_builtin(const struct complete *c, const struct node *n)
 
 static int refuse(const struct node *n, struct error *err, const char *why)
 {
-	return error_set(err, ENOTSUP, "line %ld: <controller type='%s'>: %s", node_line(n), node_get_or(n, "@type", ""), why);
+	return error_set(err, ENOTSUP, "line %ld: <controller type='%s'>: %s", node_line(n),
+			 node_get_or(n, "@type", ""), why);
 }
 
 static int complete(struct complete *c, struct node *n, struct error *err)
@@ -28,7 +29,9 @@ static int complete(struct complete *c, struct node *n, struct error *err)
 	if (str_eq(type, "ide") && c->family == MACHINE_Q35)
 		return refuse(n, err, "a q35 machine has no IDE controller: use type='sata'");
 	if (str_eq(type, "ide") && c->family == MACHINE_I440FX && index > 0)
-		return refuse(n, err, "this machine has one IDE controller, index 0, with four drives: use type='sata' for more");
+		return refuse(
+			n, err,
+			"this machine has one IDE controller, index 0, with four drives: use type='sata' for more");
 	if (str_eq(type, "fdc") && index > 0)
 		return refuse(n, err, "a machine has one floppy controller, index 0");
 	if (str_eq(type, "pci") && c->family != MACHINE_I440FX && c->family != MACHINE_Q35)
@@ -44,11 +47,13 @@ static int complete(struct complete *c, struct node *n, struct error *err)
 
 static const struct address_want *address(struct complete *c, const struct node *n)
 {
-	static const struct address_want pcie = { BUS_PCI, WANT_PCIE | WANT_HOTPLUG, 0, 0 }, pci = { BUS_PCI, WANT_HOTPLUG, 0, 0 };
+	static const struct address_want pcie = { BUS_PCI, WANT_PCIE | WANT_HOTPLUG, 0, 0 },
+					 pci = { BUS_PCI, WANT_HOTPLUG, 0, 0 };
 	static const struct address_want usb = { .bus = BUS_USB }, ide = { BUS_PCI_INTEGRATED, 0, 1, 1 };
 	static const struct address_want sata = { BUS_PCI_INTEGRATED, 0, 0x1f, 2 };
-	static const char *const express[] = { "virtio-scsi", "virtio", "virtio-non-transitional", "vmpvscsi", "lsisas1078", "lsisas1068",
-					       "nec-xhci", "qemu-xhci", NULL };
+	static const char *const express[] = { "virtio-scsi", "virtio",	    "virtio-non-transitional",
+					       "vmpvscsi",    "lsisas1078", "lsisas1068",
+					       "nec-xhci",    "qemu-xhci",  NULL };
 	const char *type = node_get_or(n, "@type", ""), *model = node_get_or(n, "@model", "");
 
 	if (str_eq(type, "pci"))
@@ -57,8 +62,8 @@ static const struct address_want *address(struct complete *c, const struct node 
 		return str_eq(type, "ide") ? &ide : &sata;
 	if (str_eq(type, "ccid"))
 		return &usb;
-	if (str_eq(type, "fdc") || str_eq(type, "ide") || str_eq(type, "isa") || str_eq(type, "xenbus") || str_eq(model, "none") ||
-	    str_eq(model, "ibmvscsi"))
+	if (str_eq(type, "fdc") || str_eq(type, "ide") || str_eq(type, "isa") || str_eq(type, "xenbus") ||
+	    str_eq(model, "none") || str_eq(model, "ibmvscsi"))
 		return NULL;
 	if (str_eq(type, "virtio-serial"))
 		return str_eq(model, "virtio-transitional") ? &pci : &pcie;
@@ -298,43 +303,44 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 	r = plan_one(p, n, err);
 	if (!node_is(n, "@type", "usb"))
 		return r;
-	for (const struct node *o = node_first(p->domain, "devices/controller"); o && r == 0; o = node_next(o, "controller"))
+	for (const struct node *o = node_first(p->domain, "devices/controller"); o && r == 0;
+	     o = node_next(o, "controller"))
 		if (node_is(o, "@type", "usb") && node_has(o, "master") && node_u64(o, "@index", 0) == index)
 			r = plan_one(p, o, err);
 	return r;
 }
 
-static const char *const qemu_types[] = { "ide", "fdc", "scsi", "sata", "usb", "ccid", "virtio-serial", "pci", "isa", NULL };
+static const char *const qemu_types[] = { "ide",  "fdc",	   "scsi", "sata", "usb",
+					  "ccid", "virtio-serial", "pci",  "isa",  NULL };
 
 const struct qemu_kind qemu_controller_kind = {
 	.schema = &controller_schema,
-	.rows = (const struct qemu_row[]){
-		{ "@type", .elsewhere = true, .only = qemu_types },
-		{ "@index", .elsewhere = true },
-		{ "@model", .elsewhere = true },
-		{ "@ports", .elsewhere = true },
-		{ "@vectors", .elsewhere = true },
-		{ "driver/@queues", .elsewhere = true },
-		{ "driver/@cmd_per_lun", .elsewhere = true },
-		{ "driver/@max_sectors", .elsewhere = true },
-		{ "driver/@ioeventfd", .elsewhere = true },
-		{ "driver/@iothread", .elsewhere = true },
-		{ "driver/@iommu", .elsewhere = true },
-		{ "driver/@ats", .elsewhere = true },
-		{ "driver/@packed", .elsewhere = true },
-		{ "driver/@page_per_vq", .elsewhere = true },
-		{ "model/@name", .elsewhere = true },
-		{ "target/@chassisNr", .elsewhere = true },
-		{ "target/@chassis", .elsewhere = true },
-		{ "target/@port", .elsewhere = true },
-		{ "target/@busNr", .elsewhere = true },
-		{ "target/@hotplug", .elsewhere = true },
-		{ "target/@memReserve", .elsewhere = true },
-		{ "target/node", .elsewhere = true },
-		{ "pcihole64", .elsewhere = true },
-		{ "master/@startport", .elsewhere = true },
-		{ "acpi/@index", .elsewhere = true },
-		{ 0 } },
+	.rows = (const struct qemu_row[]){ { "@type", .elsewhere = true, .only = qemu_types },
+					   { "@index", .elsewhere = true },
+					   { "@model", .elsewhere = true },
+					   { "@ports", .elsewhere = true },
+					   { "@vectors", .elsewhere = true },
+					   { "driver/@queues", .elsewhere = true },
+					   { "driver/@cmd_per_lun", .elsewhere = true },
+					   { "driver/@max_sectors", .elsewhere = true },
+					   { "driver/@ioeventfd", .elsewhere = true },
+					   { "driver/@iothread", .elsewhere = true },
+					   { "driver/@iommu", .elsewhere = true },
+					   { "driver/@ats", .elsewhere = true },
+					   { "driver/@packed", .elsewhere = true },
+					   { "driver/@page_per_vq", .elsewhere = true },
+					   { "model/@name", .elsewhere = true },
+					   { "target/@chassisNr", .elsewhere = true },
+					   { "target/@chassis", .elsewhere = true },
+					   { "target/@port", .elsewhere = true },
+					   { "target/@busNr", .elsewhere = true },
+					   { "target/@hotplug", .elsewhere = true },
+					   { "target/@memReserve", .elsewhere = true },
+					   { "target/node", .elsewhere = true },
+					   { "pcihole64", .elsewhere = true },
+					   { "master/@startport", .elsewhere = true },
+					   { "acpi/@index", .elsewhere = true },
+					   { 0 } },
 	.device = "controller",
 	.complete = complete,
 	.name_it = name_it,

@@ -92,7 +92,8 @@ static bool join_ich9(const struct complete *c, struct node *n)
 	if (!last)
 		return false;
 	for (const struct node *o = controllers(c); o && o != n; o = node_next(o, "controller"))
-		if (is_ich9(o) && node_is(o, "@model", model) && node_u64(o, "@index", 0) == node_u64(last, "@index", 0))
+		if (is_ich9(o) && node_is(o, "@model", model) &&
+		    node_u64(o, "@index", 0) == node_u64(last, "@index", 0))
 			return false;
 	node_set(n, "@index", node_get(last, "@index"));
 	return true;
@@ -142,7 +143,8 @@ int qemu_index_controllers(struct complete *c, struct error *err)
 		if (!node_has(n, "@model") || node_is(n, "@model", "auto"))
 			node_set(n, "@model", default_model(c, type, false));
 		if (str_eq(type, "pci") && node_u64(n, "@index", 0) > 255)
-			return error_set(err, EINVAL, "line %ld: <controller type='pci'>: index %s is too large: at most 255",
+			return error_set(err, EINVAL,
+					 "line %ld: <controller type='pci'>: index %s is too large: at most 255",
 					 node_line(n), node_get(n, "@index"));
 	}
 	return 0;
@@ -169,7 +171,8 @@ static int add_pci_root(struct complete *c, struct error *err)
 	}
 	if (node_is(root, "@model", want))
 		return 0;
-	return error_set(err, EINVAL, "line %ld: <controller type='pci' index='0'>: the machine '%s' has model='%s', not '%s'",
+	return error_set(err, EINVAL,
+			 "line %ld: <controller type='pci' index='0'>: the machine '%s' has model='%s', not '%s'",
 			 node_line(root), c->machine, want, node_get_or(root, "@model", ""));
 }
 
@@ -211,7 +214,9 @@ static void add_serial(struct complete *c)
 		autofree char *path = xasprintf("devices/%s", elements[i]);
 
 		for (const struct node *n = node_first(c->domain, path); n; n = node_next(n, elements[i])) {
-			unsigned index = node_is(n, "address/@type", "virtio-serial") ? node_u64(n, "address/@controller", 0) : 0;
+			unsigned index = node_is(n, "address/@type", "virtio-serial")
+						 ? node_u64(n, "address/@controller", 0)
+						 : 0;
 
 			if (node_is(n, "target/@type", "virtio") && !index_taken(c, "virtio-serial", index))
 				qemu_add_controller(c, "virtio-serial", index, NULL);

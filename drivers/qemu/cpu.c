@@ -5,22 +5,26 @@
 /* Does nothing but refuse what -smp would: a topology that is not what <vcpu> says. */
 static int check_topology(const struct complete *c, struct error *err)
 {
-	static const char *const needed[] = {"@sockets", "@cores", "@threads"};
+	static const char *const needed[] = { "@sockets", "@cores", "@threads" };
 	const struct node *t = node_first(c->domain, "cpu/topology");
 	uint64_t n;
 
 	for (size_t i = 0; t && i < ARRAY_SIZE(needed); i++)
 		if (!node_has(t, needed[i]))
-			return error_set(err, EINVAL, "line %ld: <topology> needs sockets, cores and threads", node_line(t));
+			return error_set(err, EINVAL, "line %ld: <topology> needs sockets, cores and threads",
+					 node_line(t));
 	if (!t)
 		return 0;
-	n = node_u64(t, "@sockets", 1) * node_u64(t, "@dies", 1) * node_u64(t, "@clusters", 1) * node_u64(t, "@cores", 1) *
-	    node_u64(t, "@threads", 1);
+	n = node_u64(t, "@sockets", 1) * node_u64(t, "@dies", 1) * node_u64(t, "@clusters", 1) *
+	    node_u64(t, "@cores", 1) * node_u64(t, "@threads", 1);
 	if (n != node_u64(c->domain, "vcpu", 1))
-		return error_set(err, EINVAL, "line %ld: <topology> has %llu vCPUs (sockets x dies x cores x threads), <vcpu> says %llu",
-				 node_line(t), (unsigned long long)n, (unsigned long long)node_u64(c->domain, "vcpu", 1));
+		return error_set(
+			err, EINVAL,
+			"line %ld: <topology> has %llu vCPUs (sockets x dies x cores x threads), <vcpu> says %llu",
+			node_line(t), (unsigned long long)n, (unsigned long long)node_u64(c->domain, "vcpu", 1));
 	if (node_u64(t, "@clusters", 1) > 1)
-		return error_set(err, ENOTSUP, "line %ld: <topology clusters>: x86 machines of QEMU %s have none", node_line(t), c->caps->version);
+		return error_set(err, ENOTSUP, "line %ld: <topology clusters>: x86 machines of QEMU %s have none",
+				 node_line(t), c->caps->version);
 	return 0;
 }
 
@@ -31,11 +35,15 @@ static int check_cache(const struct node *cpu, struct error *err)
 	const char *cpu_mode = node_get_or(cpu, "@mode", "custom");
 
 	if (str_eq(mode, "emulate") ? !node_is(cache, "@level", "3") : node_has(cache, "@level"))
-		return error_set(err, ENOTSUP, "line %ld: <cache mode='%s'>: QEMU emulates level 3, and takes a level with mode='emulate' only",
-				 node_line(cache), mode);
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <cache mode='%s'>: QEMU emulates level 3, and takes a level with mode='emulate' only",
+			node_line(cache), mode);
 	if (str_eq(mode, "passthrough") && !str_eq(cpu_mode, "host-passthrough") && !str_eq(cpu_mode, "maximum"))
-		return error_set(err, ENOTSUP, "line %ld: <cache mode='passthrough'> needs <cpu mode='host-passthrough'> or 'maximum'",
-				 node_line(cache));
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <cache mode='passthrough'> needs <cpu mode='host-passthrough'> or 'maximum'",
+			node_line(cache));
 	return 0;
 }
 
@@ -52,8 +60,10 @@ static int check_address_bits(const struct node *cpu, struct error *err)
 	if (emulate && node_has(n, "@limit"))
 		return error_set(err, EINVAL, "line %ld: <maxphysaddr limit> is for mode='passthrough'", node_line(n));
 	if (!emulate && !str_eq(mode, "host-passthrough") && !str_eq(mode, "maximum"))
-		return error_set(err, ENOTSUP, "line %ld: <maxphysaddr mode='passthrough'> needs <cpu mode='host-passthrough'> or 'maximum'",
-				 node_line(n));
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <maxphysaddr mode='passthrough'> needs <cpu mode='host-passthrough'> or 'maximum'",
+			node_line(n));
 	return 0;
 }
 
@@ -65,17 +75,22 @@ static int check_model(const struct complete *c, struct error *err)
 	bool custom = str_eq(mode, "custom");
 
 	if (str_eq(mode, "host-passthrough") && !node_is(c->domain, "@type", "kvm"))
-		return error_set(err, ENOTSUP, "line %ld: <cpu mode='host-passthrough'> needs type='kvm': emulation has no host CPU to pass; "
-				 "'maximum' is all that it can do", node_line(cpu));
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <cpu mode='host-passthrough'> needs type='kvm': emulation has no host CPU to pass; "
+			"'maximum' is all that it can do",
+			node_line(cpu));
 	if (vendor && !custom && !str_eq(mode, "host-model"))
-		return error_set(err, EINVAL, "line %ld: <model vendor_id> needs mode='custom' or 'host-model'", node_line(node_child(cpu, "model")));
+		return error_set(err, EINVAL, "line %ld: <model vendor_id> needs mode='custom' or 'host-model'",
+				 node_line(node_child(cpu, "model")));
 	if (vendor && (strlen(vendor) != 12 || strchr(vendor, ',')))
 		return error_set(err, EINVAL, "line %ld: <model vendor_id='%s'>: exactly 12 characters, and no comma",
 				 node_line(node_child(cpu, "model")), vendor);
 	if (custom && !model && (node_has(cpu, "feature") || node_has(cpu, "vendor")))
 		return error_set(err, EINVAL, "line %ld: <cpu>: a vendor or features need a <model>", node_line(cpu));
 	if (custom && model && !hash_get(c->caps->cpu_models, model))
-		return error_set(err, EINVAL, "line %ld: <model>%s</model>: %s %s has no such CPU: qemu -cpu help lists them",
+		return error_set(err, EINVAL,
+				 "line %ld: <model>%s</model>: %s %s has no such CPU: qemu -cpu help lists them",
 				 node_line(node_child(cpu, "model")), model, c->caps->binary, c->caps->version);
 	return 0;
 }
@@ -163,29 +178,29 @@ static void add_features(struct buf *out, const struct node *cpu)
 static const struct {
 	const char *path, *flag;
 } flags[] = {
-	{"features/hyperv/relaxed", "hv-relaxed"},
-	{"features/hyperv/vapic", "hv-vapic"},
-	{"features/hyperv/vpindex", "hv-vpindex"},
-	{"features/hyperv/runtime", "hv-runtime"},
-	{"features/hyperv/synic", "hv-synic"},
-	{"features/hyperv/stimer", "hv-stimer"},
-	{"features/hyperv/stimer/direct", "hv-stimer-direct"},
-	{"features/hyperv/reset", "hv-reset"},
-	{"features/hyperv/frequencies", "hv-frequencies"},
-	{"features/hyperv/reenlightenment", "hv-reenlightenment"},
-	{"features/hyperv/tlbflush", "hv-tlbflush"},
-	{"features/hyperv/tlbflush/direct", "hv-tlbflush-direct"},
-	{"features/hyperv/tlbflush/extended", "hv-tlbflush-ext"},
-	{"features/hyperv/ipi", "hv-ipi"},
-	{"features/hyperv/evmcs", "hv-evmcs"},
-	{"features/hyperv/avic", "hv-avic"},
-	{"features/hyperv/emsr_bitmap", "hv-emsr-bitmap"},
-	{"features/hyperv/xmm_input", "hv-xmm-input"},
-	{"features/kvm/hint-dedicated", "kvm-hint-dedicated"},
-	{"features/kvm/poll-control", "kvm-poll-control"},
-	{"features/kvm/pv-ipi", "kvm-pv-ipi"},
-	{"features/pvspinlock", "kvm-pv-unhalt"},
-	{"features/pmu", "pmu"},
+	{ "features/hyperv/relaxed", "hv-relaxed" },
+	{ "features/hyperv/vapic", "hv-vapic" },
+	{ "features/hyperv/vpindex", "hv-vpindex" },
+	{ "features/hyperv/runtime", "hv-runtime" },
+	{ "features/hyperv/synic", "hv-synic" },
+	{ "features/hyperv/stimer", "hv-stimer" },
+	{ "features/hyperv/stimer/direct", "hv-stimer-direct" },
+	{ "features/hyperv/reset", "hv-reset" },
+	{ "features/hyperv/frequencies", "hv-frequencies" },
+	{ "features/hyperv/reenlightenment", "hv-reenlightenment" },
+	{ "features/hyperv/tlbflush", "hv-tlbflush" },
+	{ "features/hyperv/tlbflush/direct", "hv-tlbflush-direct" },
+	{ "features/hyperv/tlbflush/extended", "hv-tlbflush-ext" },
+	{ "features/hyperv/ipi", "hv-ipi" },
+	{ "features/hyperv/evmcs", "hv-evmcs" },
+	{ "features/hyperv/avic", "hv-avic" },
+	{ "features/hyperv/emsr_bitmap", "hv-emsr-bitmap" },
+	{ "features/hyperv/xmm_input", "hv-xmm-input" },
+	{ "features/kvm/hint-dedicated", "kvm-hint-dedicated" },
+	{ "features/kvm/poll-control", "kvm-poll-control" },
+	{ "features/kvm/pv-ipi", "kvm-pv-ipi" },
+	{ "features/pvspinlock", "kvm-pv-unhalt" },
+	{ "features/pmu", "pmu" },
 };
 
 static void add_flags(struct buf *out, const struct node *root)
@@ -199,7 +214,8 @@ static void add_flags(struct buf *out, const struct node *root)
 	if (node_is(root, "features/hyperv/@mode", "passthrough"))
 		buf_puts(out, ",hv-passthrough=on");
 	if (node_yes(root, "features/hyperv/spinlocks/@state"))
-		buf_printf(out, ",hv-spinlocks=0x%llx", (unsigned long long)node_u64(root, "features/hyperv/spinlocks/@retries", 4095));
+		buf_printf(out, ",hv-spinlocks=0x%llx",
+			   (unsigned long long)node_u64(root, "features/hyperv/spinlocks/@retries", 4095));
 	if (node_yes(root, "features/hyperv/vendor_id/@state"))
 		buf_printf(out, ",hv-vendor-id=%s", node_get_or(root, "features/hyperv/vendor_id/@value", ""));
 	if (node_yes(root, "features/kvm/hidden/@state"))
@@ -268,7 +284,7 @@ static void cpu_words(struct buf *out, const struct node *root)
 int qemu_plan_cpu(struct plan *p, struct error *err unused)
 {
 	const struct node *root = p->domain;
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 
 	cpu_words(&words, root);
 	plan_option(p, "-cpu", "%s", buf_text(&words));

@@ -14,7 +14,8 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 	json_t *props = json_object(), *o = json_object();
 	int r;
 
-	props_str(o, "qom-type", node_is(n, "backend/@model", "lkcf") ? "cryptodev-backend-lkcf" : "cryptodev-backend-builtin");
+	props_str(o, "qom-type",
+		  node_is(n, "backend/@model", "lkcf") ? "cryptodev-backend-lkcf" : "cryptodev-backend-builtin");
 	props_str(o, "id", backend);
 	if (node_has(n, "backend/@queues"))
 		props_int(o, "queues", node_u64(n, "backend/@queues", 1));
@@ -32,12 +33,20 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 	return r;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 const struct qemu_kind qemu_crypto_kind = {
 	.schema = &crypto_schema,
-	.rows = (const struct qemu_row[]){ E("@model"), E("@type"), E("backend/@model"), E("backend/@queues"), QEMU_VIRTIO_ROWS,
-					   E("acpi/@index"), { 0 } },
+	.rows = (const struct qemu_row[]){ E("@model"),
+					   E("@type"),
+					   E("backend/@model"),
+					   E("backend/@queues"),
+					   QEMU_VIRTIO_ROWS,
+					   E("acpi/@index"),
+					   { 0 } },
 	.device = "crypto",
 	.alias = "crypto",
 	.address = address,

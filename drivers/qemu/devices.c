@@ -6,8 +6,8 @@
 #include "live.h"
 #include "vm.h"
 
-int qemu_device_props(struct plan *p, const struct qemu_kind *kind, const struct node *dev, const char *driver, json_t **props,
-		      struct error *err)
+int qemu_device_props(struct plan *p, const struct qemu_kind *kind, const struct node *dev, const char *driver,
+		      json_t **props, struct error *err)
 {
 	json_t *o = json_object();
 	int r;
@@ -30,15 +30,16 @@ int qemu_need(const struct complete *c, const struct node *dev, const char *driv
 {
 	if (!c->caps || qemu_has(c->caps, driver))
 		return 0;
-	return error_set(err, ENOTSUP, "line %ld: <%s>: %s %s has no device '%s'", node_line(dev), node_name(dev), c->caps->binary,
-			 c->caps->version, driver);
+	return error_set(err, ENOTSUP, "line %ld: <%s>: %s %s has no device '%s'", node_line(dev), node_name(dev),
+			 c->caps->binary, c->caps->version, driver);
 }
 
 unsigned qemu_position(const struct node *dev)
 {
 	unsigned n = 0;
 
-	for (const struct node *o = node_child(node_parent(dev), node_name(dev)); o && o != dev; o = node_next(o, node_name(dev)))
+	for (const struct node *o = node_child(node_parent(dev), node_name(dev)); o && o != dev;
+	     o = node_next(o, node_name(dev)))
 		n++;
 	return n;
 }

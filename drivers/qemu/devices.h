@@ -8,10 +8,10 @@
 
 #include "qemu.h"
 
-extern const struct qemu_kind qemu_interface_kind, qemu_serial_kind, qemu_parallel_kind, qemu_console_kind, qemu_channel_kind,
-	qemu_graphics_kind, qemu_video_kind, qemu_input_kind, qemu_rng_kind, qemu_memballoon_kind, qemu_watchdog_kind,
-	qemu_sound_kind, qemu_audio_kind, qemu_tpm_kind, qemu_panic_kind, qemu_vsock_kind, qemu_redirdev_kind,
-	qemu_redirfilter_kind, qemu_smartcard_kind, qemu_hub_kind, qemu_pstore_kind;
+extern const struct qemu_kind qemu_interface_kind, qemu_serial_kind, qemu_parallel_kind, qemu_console_kind,
+	qemu_channel_kind, qemu_graphics_kind, qemu_video_kind, qemu_input_kind, qemu_rng_kind, qemu_memballoon_kind,
+	qemu_watchdog_kind, qemu_sound_kind, qemu_audio_kind, qemu_tpm_kind, qemu_panic_kind, qemu_vsock_kind,
+	qemu_redirdev_kind, qemu_redirfilter_kind, qemu_smartcard_kind, qemu_hub_kind, qemu_pstore_kind;
 /* Their parts that have schemas of their own; they belong into qemu_kinds as well. */
 extern const struct qemu_kind qemu_nic_ip_kind, qemu_nic_route_kind, qemu_nic_tag_kind, qemu_nic_parameter_kind,
 	qemu_nic_range_kind, qemu_nic_forward_kind, qemu_chardev_source_kind, qemu_graphics_listen_kind,
@@ -32,14 +32,20 @@ int qemu_devices_refusal(const struct node *domain, struct error *err);
 /* ---- for the kinds themselves ---- */
 
 /* The rows of <driver iommu= ats= packed= page_per_vq=> and of alias, acpi and address. */
-#define QEMU_VIRTIO_ROWS \
-	{ "driver/@iommu", .arg = "iommu_platform" }, { "driver/@ats", .arg = "ats" }, { "driver/@packed", .arg = "packed" }, \
-	{ "driver/@page_per_vq", .arg = "page-per-vq" }
-#define QEMU_DEVICE_ROWS { "acpi/@index", .arg = "acpi-index" }
+#define QEMU_VIRTIO_ROWS                                                                                               \
+	{ "driver/@iommu", .arg = "iommu_platform" }, { "driver/@ats", .arg = "ats" },                                 \
+		{ "driver/@packed", .arg = "packed" },                                                                 \
+	{                                                                                                              \
+		"driver/@page_per_vq", .arg = "page-per-vq"                                                            \
+	}
+#define QEMU_DEVICE_ROWS                                                                                               \
+	{                                                                                                              \
+		"acpi/@index", .arg = "acpi-index"                                                                     \
+	}
 
 /* {"driver": DRIVER} with DEV's rows, id and address: what -device takes. */
-int qemu_device_props(struct plan *p, const struct qemu_kind *kind, const struct node *dev, const char *driver, json_t **props,
-		      struct error *err);
+int qemu_device_props(struct plan *p, const struct qemu_kind *kind, const struct node *dev, const char *driver,
+		      json_t **props, struct error *err);
 /* Refuses DRIVER when this QEMU lacks it. */
 int qemu_need(const struct complete *c, const struct node *dev, const char *driver, struct error *err);
 /* How many elements called like DEV stand before it. */
@@ -60,9 +66,11 @@ void qemu_plan_socket(struct plan *p, json_t *data, const char *path, bool bind,
 void qemu_plan_backend(struct plan *p, const char *alias, const char *type, json_t *data);
 /* Where a channel without a path listens.  Caller frees. */
 char *qemu_channel_path(const char *run_dir, const struct node *channel);
-#define QEMU_CHARDEV_ROWS \
-	{ "@type", .elsewhere = true }, { "protocol/@type", .elsewhere = true }, { "log/@file", .elsewhere = true }, \
-	{ "log/@append", .elsewhere = true }
+#define QEMU_CHARDEV_ROWS                                                                                              \
+	{ "@type", .elsewhere = true }, { "protocol/@type", .elsewhere = true }, { "log/@file", .elsewhere = true },   \
+	{                                                                                                              \
+		"log/@append", .elsewhere = true                                                                       \
+	}
 
 /* -netdev of a NIC (netdev.c). */
 int qemu_plan_netdev(struct plan *p, const struct node *dev, struct error *err);

@@ -11,7 +11,8 @@ static const char *bus_of_name(const char *target)
 {
 	static const struct {
 		const char *prefix, *bus;
-	} all[] = { { "fd", "fdc" }, { "hd", "ide" }, { "sd", "scsi" }, { "vd", "virtio" }, { "xvd", "xen" }, { "ubd", "uml" } };
+	} all[] = { { "fd", "fdc" },	{ "hd", "ide" },  { "sd", "scsi" },
+		    { "vd", "virtio" }, { "xvd", "xen" }, { "ubd", "uml" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (str_starts(target, all[i].prefix))
@@ -21,7 +22,8 @@ static const char *bus_of_name(const char *target)
 
 static int refuse(const struct node *disk, struct error *err, const char *why)
 {
-	return error_set(err, ENOTSUP, "line %ld: <disk> '%s': %s", node_line(disk), node_get_or(disk, "target/@dev", ""), why);
+	return error_set(err, ENOTSUP, "line %ld: <disk> '%s': %s", node_line(disk),
+			 node_get_or(disk, "target/@dev", ""), why);
 }
 
 /* What QEMU's buses and devices cannot do together. */
@@ -33,7 +35,8 @@ static int check_device(struct complete *c, const struct node *disk, struct erro
 	if (str_eq(bus, "ide") && c->family == MACHINE_Q35)
 		return refuse(disk, err, "a q35 machine has no IDE controller: use bus='sata'");
 	if (str_eq(bus, "virtio") && drive)
-		return refuse(disk, err, "a virtio disk has no medium that could be changed: use bus='sata', 'scsi' or 'usb'");
+		return refuse(disk, err,
+			      "a virtio disk has no medium that could be changed: use bus='sata', 'scsi' or 'usb'");
 	if (str_eq(bus, "virtio") && str_eq(device, "lun"))
 		return refuse(disk, err, "QEMU passes SCSI commands only through bus='scsi', not virtio");
 	if (str_eq(bus, "fdc") && !str_eq(device, "floppy"))
@@ -44,7 +47,8 @@ static int check_device(struct complete *c, const struct node *disk, struct erro
 		return refuse(disk, err, "it has no <source>: only cdrom and floppy drives can be empty");
 	if (node_is(disk, "driver/@copy_on_read", "on") && disk_is_readonly(disk))
 		return refuse(disk, err, "copy_on_read writes to the image and cannot be with <readonly/> or a CD-ROM");
-	if (node_has(disk, "geometry") && !str_eq(bus, "ide") && !str_eq(bus, "scsi") && !str_eq(bus, "virtio") && !str_eq(bus, "sata"))
+	if (node_has(disk, "geometry") && !str_eq(bus, "ide") && !str_eq(bus, "scsi") && !str_eq(bus, "virtio") &&
+	    !str_eq(bus, "sata"))
 		return refuse(disk, err, "<geometry> is for ide, sata, scsi and virtio");
 	return 0;
 }
@@ -54,8 +58,9 @@ static bool iothread_exists(const struct node *domain, uint64_t id)
 	for (const struct node *n = node_first(domain, "iothreadids/iothread"); n; n = node_next(n, "iothread"))
 		if (node_u64(n, "@id", 0) == id)
 			return true;
-	return id <= node_u64(domain, "iothreads", 0) && (!node_child(domain, "iothreadids") ||
-							   node_count(domain, "iothreadids/iothread") < node_u64(domain, "iothreads", 0));
+	return id <= node_u64(domain, "iothreads", 0) &&
+	       (!node_child(domain, "iothreadids") ||
+		node_count(domain, "iothreadids/iothread") < node_u64(domain, "iothreads", 0));
 }
 
 static int check_driver(struct complete *c, const struct node *disk, struct error *err)
@@ -124,8 +129,10 @@ static int complete(struct complete *c, struct node *disk, struct error *err)
 
 static const struct address_want *address(struct complete *c, const struct node *disk)
 {
-	static const struct address_want pcie = { BUS_PCI, WANT_PCIE | WANT_HOTPLUG, 0, 0 }, pci = { BUS_PCI, WANT_HOTPLUG, 0, 0 };
-	static const struct address_want usb = { .bus = BUS_USB }, drive = { .bus = BUS_DRIVE }, mmio = { .bus = BUS_MMIO };
+	static const struct address_want pcie = { BUS_PCI, WANT_PCIE | WANT_HOTPLUG, 0, 0 },
+					 pci = { BUS_PCI, WANT_HOTPLUG, 0, 0 };
+	static const struct address_want usb = { .bus = BUS_USB }, drive = { .bus = BUS_DRIVE },
+					 mmio = { .bus = BUS_MMIO };
 	const char *bus = node_get_or(disk, "target/@bus", "");
 
 	if (str_eq(bus, "virtio") && c->family == MACHINE_MICROVM)
@@ -166,7 +173,8 @@ static unsigned long rank_of(const struct node *domain, const struct node *disk)
 	int index = disk_index(node_get_or(disk, "target/@dev", ""));
 	unsigned long rank = 0;
 
-	for (const struct node *n = node_first(domain, "devices/disk"); n && n != disk; n = node_next(n, "disk"), rank++)
+	for (const struct node *n = node_first(domain, "devices/disk"); n && n != disk;
+	     n = node_next(n, "disk"), rank++)
 		if (node_is(n, "target/@bus", bus))
 			break;
 	return rank * 100000 + (index < 0 ? 0 : index);
@@ -270,7 +278,8 @@ static void emit_common(struct plan *p, const struct node *disk, const char *top
 
 static void emit_virtio(struct plan *p, const struct node *disk, json_t *props)
 {
-	props_str(props, "driver", qemu_virtio_name(p, node_is(disk, "@type", "vhostuser") ? "vhost-user-blk" : "virtio-blk", disk));
+	props_str(props, "driver",
+		  qemu_virtio_name(p, node_is(disk, "@type", "vhostuser") ? "vhost-user-blk" : "virtio-blk", disk));
 	props_onoff(props, "ioeventfd", node_get(disk, "driver/@ioeventfd"));
 	props_onoff(props, "event_idx", node_get(disk, "driver/@event_idx"));
 	emit_u64(disk, "driver/@queues", props, "num-queues");

@@ -9,7 +9,8 @@
  * (the first backing image), "disk-vda-cor".  *TOP is the node that the device opens, or NULL for an empty drive; the caller frees. */
 int disk_plan_blockdevs(struct plan *p, const struct node *disk, char **top, struct error *err);
 /* The storage node of a <source> of TYPE: everything but node-name, read-only, cache.  NULL and *ERR; the caller owns it. */
-json_t *blockdev_of_source(struct plan *p, const struct node *source, const char *type, int flags, const char *what, struct error *err);
+json_t *blockdev_of_source(struct plan *p, const struct node *source, const char *type, int flags, const char *what,
+			   struct error *err);
 /* 0 when the disk has no place in the boot order, of its own or by <os><boot>. */
 unsigned disk_boot_index(const struct node *domain, const struct node *disk);
 bool disk_is_readonly(const struct node *disk);

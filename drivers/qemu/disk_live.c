@@ -86,7 +86,8 @@ int qemu_disks_after_start(struct domain *d, struct error *err)
 	if (!copy)
 		return -EINVAL;
 	for (const struct node *n = node_first(doc_root(copy), "devices/disk"); n && r == 0; n = node_next(n, "disk"))
-		r = error_in(err, qemu_disk_throttle(d, n, err), "limits of disk '%s'", node_get_or(n, "target/@dev", ""));
+		r = error_in(err, qemu_disk_throttle(d, n, err), "limits of disk '%s'",
+			     node_get_or(n, "target/@dev", ""));
 	return r;
 }
 
@@ -123,7 +124,8 @@ static bool is_drive(const struct node *disk)
 static struct plan *medium_plan(struct vm *vm, const struct node *like, char **top, struct error *err)
 {
 	struct node *root = domain_live(vm->d);
-	const struct qemu_caps *caps = qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
+	const struct qemu_caps *caps =
+		qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
 	autofree char *dir = vm_guest_dir(vm->d);
 	autoplan struct plan *p = NULL;
 
@@ -249,7 +251,8 @@ static int set_source(struct domain *d, struct node *disk, struct str text, stru
 	struct node *was;
 
 	if (!is_drive(disk))
-		return error_set(err, ENOTSUP, "only the medium of a CD-ROM or floppy drive changes while the guest runs: "
+		return error_set(err, ENOTSUP,
+				 "only the medium of a CD-ROM or floppy drive changes while the guest runs: "
 				 "detach this disk and attach another");
 	if (!old)
 		return -EINVAL;

@@ -19,7 +19,7 @@ void qemu_plan_vcpus(struct plan *p); /* those that are devices */
 /* memory.c */
 int qemu_complete_memory(struct complete *c, struct error *err);
 int qemu_plan_memory(struct plan *p, struct error *err); /* -m and its backend */
-bool qemu_main_backend(const struct plan *p); /* is the main memory an object of ours, named pc.ram? */
+bool qemu_main_backend(const struct plan *p);		 /* is the main memory an object of ours, named pc.ram? */
 /* The backend object ID of SIZE bytes for guest node CELL (NULL: there are no nodes); memory devices may use it as well. */
 json_t *qemu_memory_backend(struct plan *p, const char *id, uint64_t size, const struct node *cell);
 uint64_t qemu_cell_bytes(const struct node *cell); /* whole MiB */
@@ -29,8 +29,9 @@ int qemu_plan_numa(struct plan *p);
 bool qemu_has_hmat(const struct node *root);
 bool qemu_in_set(const char *set, int64_t number); /* "0-3,^2" */
 bool qemu_has_host_nodes(const struct node *root, int64_t cell);
-void qemu_add_host_nodes(const struct plan *p, json_t *backend, int64_t cell); /* "host-nodes" and "policy" by <numatune> */
-int qemu_check_host_nodes(const struct node *root, struct error *err);	       /* does this host have them? */
+void qemu_add_host_nodes(const struct plan *p, json_t *backend,
+			 int64_t cell);				       /* "host-nodes" and "policy" by <numatune> */
+int qemu_check_host_nodes(const struct node *root, struct error *err); /* does this host have them? */
 /* iothreads.c */
 void qemu_complete_iothreads(struct node *root);
 int qemu_check_iothreads(const struct node *root, struct error *err);

@@ -6,7 +6,7 @@
 
 static void plan_identity(struct plan *p)
 {
-	autobuf struct buf name = {0};
+	autobuf struct buf name = { 0 };
 
 	for (const char *s = p->name; *s; s++) {
 		buf_putc(&name, *s);
@@ -21,11 +21,12 @@ static void plan_monitor(struct plan *p)
 {
 	autofree char *path = xasprintf("%s/qmp", p->run_dir);
 	const char *fd = plan_file(p, FILE_LISTEN, path, 0, "monitor");
-	json_t *addr = p->dry ? json_pack("{s:s, s:{s:s}}", "type", "unix", "data", "path", fd) :
-				json_pack("{s:s, s:{s:s}}", "type", "fd", "data", "str", fd);
+	json_t *addr = p->dry ? json_pack("{s:s, s:{s:s}}", "type", "unix", "data", "path", fd)
+			      : json_pack("{s:s, s:{s:s}}", "type", "fd", "data", "str", fd);
 
-	plan_item(p, ITEM_CHARDEV, json_pack("{s:s, s:{s:s, s:{s:o, s:b, s:b}}}", "id", "charmonitor", "backend", "type", "socket", "data",
-					     "addr", addr, "server", 1, "wait", 0));
+	plan_item(p, ITEM_CHARDEV,
+		  json_pack("{s:s, s:{s:s, s:{s:o, s:b, s:b}}}", "id", "charmonitor", "backend", "type", "socket",
+			    "data", "addr", addr, "server", 1, "wait", 0));
 	plan_option(p, "-mon", "chardev=charmonitor,id=monitor,mode=control");
 }
 
@@ -70,11 +71,14 @@ static int plan_pci(struct plan *p, struct error *err)
 static const struct {
 	const char *element, *type; /* TYPE: these controllers only */
 } order[] = {
-	{"iommu", NULL}, {"controller", NULL}, {"memory", NULL}, {"shmem", NULL}, {"audio", NULL}, {"hub", NULL}, {"controller", "ccid"},
-	{"filesystem", NULL}, {"disk", NULL}, {"interface", NULL}, {"smartcard", NULL}, {"serial", NULL}, {"parallel", NULL},
-	{"channel", NULL}, {"console", NULL}, {"tpm", NULL}, {"input", NULL}, {"graphics", NULL}, {"video", NULL}, {"sound", NULL},
-	{"watchdog", NULL}, {"redirdev", NULL}, {"hostdev", NULL}, {"memballoon", NULL}, {"rng", NULL}, {"nvram", NULL}, {"panic", NULL},
-	{"vsock", NULL}, {"crypto", NULL}, {"pstore", NULL},
+	{ "iommu", NULL },    { "controller", NULL }, { "memory", NULL },	{ "shmem", NULL },
+	{ "audio", NULL },    { "hub", NULL },	      { "controller", "ccid" }, { "filesystem", NULL },
+	{ "disk", NULL },     { "interface", NULL },  { "smartcard", NULL },	{ "serial", NULL },
+	{ "parallel", NULL }, { "channel", NULL },    { "console", NULL },	{ "tpm", NULL },
+	{ "input", NULL },    { "graphics", NULL },   { "video", NULL },	{ "sound", NULL },
+	{ "watchdog", NULL }, { "redirdev", NULL },   { "hostdev", NULL },	{ "memballoon", NULL },
+	{ "rng", NULL },      { "nvram", NULL },      { "panic", NULL },	{ "vsock", NULL },
+	{ "crypto", NULL },   { "pstore", NULL },
 };
 
 /* Controllers have three turns: PCI buses by number, most others, smartcard readers. */
@@ -95,7 +99,8 @@ static int plan_devices(struct plan *p, struct error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(order); i++) {
 		if (str_eq(order[i].element, "controller") && !order[i].type)
 			r = plan_pci(p, err);
-		for (const struct node *n = node_child(devices, order[i].element); r == 0 && n; n = node_next(n, order[i].element))
+		for (const struct node *n = node_child(devices, order[i].element); r == 0 && n;
+		     n = node_next(n, order[i].element))
 			if (is_turn(n, order[i].type))
 				r = qemu_plan_device(p, n, err);
 		if (r < 0)
@@ -123,14 +128,17 @@ static void override_one(json_t *props, const struct node *property)
 /* <qemu:override> of DEV on its frontend, one of the items from FIRST on. */
 static void override(struct plan *p, const struct node *dev, size_t first)
 {
-	for (const struct node *o = node_first(p->domain, "qemu:override/qemu:device"); o; o = node_next(o, "qemu:device")) {
+	for (const struct node *o = node_first(p->domain, "qemu:override/qemu:device"); o;
+	     o = node_next(o, "qemu:device")) {
 		if (!node_is(o, "@alias", qemu_alias(dev)))
 			continue;
 		for (size_t i = first; i < p->items.n; i++) {
 			const struct plan_item *it = p->items.at[i];
-			if (it->kind != ITEM_DEVICE || !str_eq(json_string_value(json_object_get(it->props, "id")), qemu_alias(dev)))
+			if (it->kind != ITEM_DEVICE ||
+			    !str_eq(json_string_value(json_object_get(it->props, "id")), qemu_alias(dev)))
 				continue;
-			for (const struct node *f = node_first(o, "qemu:frontend/qemu:property"); f; f = node_next(f, "qemu:property"))
+			for (const struct node *f = node_first(o, "qemu:frontend/qemu:property"); f;
+			     f = node_next(f, "qemu:property"))
 				override_one(it->props, f);
 		}
 	}
@@ -155,9 +163,9 @@ static void plan_further_words(struct plan *p)
 	static const struct {
 		const char *behavior, *words;
 	} deprecation[] = {
-		{"omit", "deprecated-output=hide"},
-		{"reject", "deprecated-output=hide,deprecated-input=reject"},
-		{"crash", "deprecated-output=hide,deprecated-input=crash"},
+		{ "omit", "deprecated-output=hide" },
+		{ "reject", "deprecated-output=hide,deprecated-input=reject" },
+		{ "crash", "deprecated-output=hide,deprecated-input=crash" },
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(deprecation); i++)
@@ -227,8 +235,8 @@ static void add_quoted(struct buf *out, const char *word)
 
 char *plan_text(const struct plan *p)
 {
-	struct buf out = {0};
-	struct vec argv = {0};
+	struct buf out = { 0 };
+	struct vec argv = { 0 };
 
 	plan_argv(p, &argv);
 	buf_puts(&out, p->caps->binary);
@@ -246,8 +254,10 @@ char *plan_text(const struct plan *p)
 int qemu_command(const struct doc *full, const char *name, struct buf *out, struct error *err)
 {
 	const struct node *root = doc_root(full);
-	const struct qemu_caps *caps = qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
-	autofree char *dir = xasprintf("%s/guests/%s", config.run_dir ? config.run_dir : "/run/domfs", node_get_or(root, "uuid", name));
+	const struct qemu_caps *caps =
+		qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
+	autofree char *dir = xasprintf("%s/guests/%s", config.run_dir ? config.run_dir : "/run/domfs",
+				       node_get_or(root, "uuid", name));
 	autoplan struct plan *p = NULL;
 	autofree char *text = NULL;
 	int r;

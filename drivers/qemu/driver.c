@@ -5,12 +5,12 @@
 #include "domain.h"
 #include "launch.h"
 
-static const char *const types[] = {"kvm", "qemu", NULL};
+static const char *const types[] = { "kvm", "qemu", NULL };
 
 static int probe(struct driver_info *out, struct error *err)
 {
 	const struct qemu_caps *caps = qemu_caps_get("x86_64", NULL, err);
-	struct buf text = {0};
+	struct buf text = { 0 };
 	const char *why;
 	bool kvm = qemu_kvm_usable(&why);
 

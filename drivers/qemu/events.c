@@ -12,7 +12,7 @@
 
 static void tell(struct vm *vm, enum news_kind kind, const char *why, const char *item, const char *detail)
 {
-	struct news n = {.kind = kind, .why = why, .item = item, .detail = detail};
+	struct news n = { .kind = kind, .why = why, .item = item, .detail = detail };
 
 	if (vm->started)
 		domain_news(vm->d, &n);
@@ -44,7 +44,7 @@ static void quit(void *arg)
 static void reset(void *arg)
 {
 	autovm struct vm *vm = arg;
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 	int r;
 
 	r = qmp_command(vm->qmp, "system_reset", NULL, -1, config.hypervisor_timeout_ms, NULL, &err);
@@ -147,7 +147,7 @@ static void on_io_error(struct vm *vm, json_t *data)
 
 static void on_balloon(struct vm *vm, json_t *data)
 {
-	struct news n = {.kind = NEWS_BALLOON};
+	struct news n = { .kind = NEWS_BALLOON };
 
 	n.value = vm->balloon_now = json_integer_value(json_object_get(data, "actual"));
 	if (vm->started)
@@ -187,19 +187,19 @@ static const struct {
 	const char *name;
 	void (*fn)(struct vm *vm, json_t *data);
 } rows[] = {
-	{"SHUTDOWN", on_shutdown},
-	{"STOP", on_stop},
-	{"RESUME", on_resume},
-	{"RESET", on_reset},
-	{"GUEST_PANICKED", on_panic},
-	{"WATCHDOG", on_watchdog},
-	{"BLOCK_IO_ERROR", on_io_error},
-	{"BALLOON_CHANGE", on_balloon},
-	{"DEVICE_DELETED", on_deleted},
-	{"DEVICE_UNPLUG_GUEST_ERROR", on_unplug_refused},
-	{"MEM_UNPLUG_ERROR", on_unplug_refused},
-	{"DEVICE_TRAY_MOVED", on_tray},
-	{"VSERPORT_CHANGE", on_port},
+	{ "SHUTDOWN", on_shutdown },
+	{ "STOP", on_stop },
+	{ "RESUME", on_resume },
+	{ "RESET", on_reset },
+	{ "GUEST_PANICKED", on_panic },
+	{ "WATCHDOG", on_watchdog },
+	{ "BLOCK_IO_ERROR", on_io_error },
+	{ "BALLOON_CHANGE", on_balloon },
+	{ "DEVICE_DELETED", on_deleted },
+	{ "DEVICE_UNPLUG_GUEST_ERROR", on_unplug_refused },
+	{ "MEM_UNPLUG_ERROR", on_unplug_refused },
+	{ "DEVICE_TRAY_MOVED", on_tray },
+	{ "VSERPORT_CHANGE", on_port },
 };
 
 void vm_event(void *arg, const char *name, json_t *data)

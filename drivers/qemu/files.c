@@ -55,8 +55,9 @@ static int open_socket(struct domain *d, const struct plan_file *f, struct error
 	int r;
 
 	domain_owner(d, &uid, &gid);
-	*j = (struct socket_job){.path = xstrdup(f->path), .listen = f->how == FILE_LISTEN, .fd = -1};
-	r = offload_as(domain_worker(d), f->ours ? 0 : uid, f->ours ? 0 : gid, socket_work, j, socket_job_free, OPEN_TIMEOUT_MS, err);
+	*j = (struct socket_job){ .path = xstrdup(f->path), .listen = f->how == FILE_LISTEN, .fd = -1 };
+	r = offload_as(domain_worker(d), f->ours ? 0 : uid, f->ours ? 0 : gid, socket_work, j, socket_job_free,
+		       OPEN_TIMEOUT_MS, err);
 	if (r < 0)
 		return error_in(err, r, "unix socket '%s'", f->path);
 	r = j->fd;
@@ -99,7 +100,7 @@ static int copy_to_memory(struct domain *d, int *fd, const char *path, struct er
 	struct copy_job *j = xmalloc(sizeof(*j));
 	int r;
 
-	*j = (struct copy_job){*fd, memfd_create("boot", MFD_CLOEXEC | MFD_ALLOW_SEALING)};
+	*j = (struct copy_job){ *fd, memfd_create("boot", MFD_CLOEXEC | MFD_ALLOW_SEALING) };
 	*fd = -1;
 	if (j->to < 0) {
 		r = -errno;
@@ -139,7 +140,8 @@ static int open_nameless(struct vm *vm, struct plan_file *f, struct error *err)
 	if (f->fd < 0)
 		return f->fd;
 	if (vm->uid && fchown(f->fd, vm->uid, vm->gid) < 0)
-		return error_set(err, errno, "a file in '%s' cannot be given to the guest's user: %s", f->path, strerror(errno));
+		return error_set(err, errno, "a file in '%s' cannot be given to the guest's user: %s", f->path,
+				 strerror(errno));
 	return 0;
 }
 
@@ -236,9 +238,8 @@ static bool holds(json_t *set, const char *path)
 	json_t *fd;
 	size_t i;
 
-	json_array_foreach(json_object_get(set, "fds"), i, fd)
-		if (str_eq(json_string_value(json_object_get(fd, "opaque")), path))
-			return true;
+	json_array_foreach(json_object_get(set, "fds"), i,
+			   fd) if (str_eq(json_string_value(json_object_get(fd, "opaque")), path)) return true;
 	return false;
 }
 
@@ -251,11 +252,13 @@ void files_forget(struct vm *vm, const struct plan *p)
 	for (size_t i = 0; i < p->files.n; i++) {
 		const struct plan_file *f = p->files.at[i];
 		size_t k;
-		json_array_foreach(sets, k, set) {
+		json_array_foreach(sets, k, set)
+		{
 			if (f->how != FILE_FDSET || !holds(set, f->path) || !vm->qmp)
 				continue;
 			/* a set that another device still has open stays until that lets go */
-			qmp_send(vm->qmp, "remove-fd", json_pack("{s:O}", "fdset-id", json_object_get(set, "fdset-id")));
+			qmp_send(vm->qmp, "remove-fd",
+				 json_pack("{s:O}", "fdset-id", json_object_get(set, "fdset-id")));
 		}
 	}
 	json_decref(sets);

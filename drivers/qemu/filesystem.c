@@ -20,7 +20,8 @@ static int refuse(const struct node *n, struct error *err, const char *why)
 
 static bool has_shared_memory(const struct node *root)
 {
-	if (node_is(root, "memoryBacking/access/@mode", "shared") || node_is(root, "memoryBacking/source/@type", "memfd"))
+	if (node_is(root, "memoryBacking/access/@mode", "shared") ||
+	    node_is(root, "memoryBacking/source/@type", "memfd"))
 		return true;
 	for (const struct node *n = node_first(root, "cpu/numa/cell"); n; n = node_next(n, "cell"))
 		if (!node_is(n, "@memAccess", "shared"))
@@ -103,7 +104,8 @@ static void plan_socket(struct plan *p, const struct node *n, const char *id)
 			      : json_pack("{s:s,s:{s:s}}", "type", "fd", "data", "str", text);
 
 	plan_item(p, ITEM_CHARDEV,
-		  json_pack("{s:s,s:{s:s,s:{s:o,s:b}}}", "id", id, "backend", "type", "socket", "data", "addr", addr, "server", 0));
+		  json_pack("{s:s,s:{s:s,s:{s:o,s:b}}}", "id", id, "backend", "type", "socket", "data", "addr", addr,
+			    "server", 0));
 }
 
 static int plan(struct plan *p, const struct node *n, struct error *err)
@@ -140,20 +142,43 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 static const char *const qemu_types[] = { "mount", NULL };
 static const char *const qemu_drivers[] = { "path", "handle", "virtiofs", NULL };
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 const struct qemu_kind qemu_filesystem_kind = {
 	.schema = &filesystem_schema,
-	.rows = (const struct qemu_row[]){
-		{ "@type", .elsewhere = true, .only = qemu_types },
-		E("@accessmode"), E("@multidevs"), E("@fmode"), E("@dmode"), E("@model"),
-		{ "driver/@type", .elsewhere = true, .only = qemu_drivers },
-		E("driver/@wrpolicy"), E("driver/@queue"), E("driver/@iommu"), E("driver/@ats"), E("driver/@packed"),
-		E("driver/@page_per_vq"), E("binary/@path"), E("binary/@xattr"), E("binary/cache/@mode"), E("binary/sandbox/@mode"),
-		E("binary/lock/@posix"), E("binary/lock/@flock"), E("binary/thread_pool/@size"), E("binary/openfiles/@max"),
-		E("idmap/uid"), E("idmap/gid"), E("source/@dir"), E("source/@socket"), E("target/@dir"), E("readonly"), E("boot/@order"),
-		E("acpi/@index"),
-		{ 0 } },
+	.rows = (const struct qemu_row[]){ { "@type", .elsewhere = true, .only = qemu_types },
+					   E("@accessmode"),
+					   E("@multidevs"),
+					   E("@fmode"),
+					   E("@dmode"),
+					   E("@model"),
+					   { "driver/@type", .elsewhere = true, .only = qemu_drivers },
+					   E("driver/@wrpolicy"),
+					   E("driver/@queue"),
+					   E("driver/@iommu"),
+					   E("driver/@ats"),
+					   E("driver/@packed"),
+					   E("driver/@page_per_vq"),
+					   E("binary/@path"),
+					   E("binary/@xattr"),
+					   E("binary/cache/@mode"),
+					   E("binary/sandbox/@mode"),
+					   E("binary/lock/@posix"),
+					   E("binary/lock/@flock"),
+					   E("binary/thread_pool/@size"),
+					   E("binary/openfiles/@max"),
+					   E("idmap/uid"),
+					   E("idmap/gid"),
+					   E("source/@dir"),
+					   E("source/@socket"),
+					   E("target/@dir"),
+					   E("readonly"),
+					   E("boot/@order"),
+					   E("acpi/@index"),
+					   { 0 } },
 	.device = "filesystem",
 	.alias = "fs",
 	.complete = complete,

@@ -11,7 +11,7 @@
 #include "disk.h"
 #include "domain.h"
 
-static const char *const dirs[] = {"/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL};
+static const char *const dirs[] = { "/etc/qemu/firmware", "/usr/share/qemu/firmware", NULL };
 
 /* ---- the descriptors ---- */
 
@@ -43,9 +43,7 @@ static bool has_word(json_t *array, const char *word)
 	json_t *v;
 	size_t i;
 
-	json_array_foreach(array, i, v)
-		if (str_eq(json_string_value(v), word))
-			return true;
+	json_array_foreach(array, i, v) if (str_eq(json_string_value(v), word)) return true;
 	return false;
 }
 
@@ -55,12 +53,14 @@ static bool fits_machine(json_t *desc, const struct complete *c)
 	json_t *target, *m;
 	size_t i, k;
 
-	json_array_foreach(json_object_get(desc, "targets"), i, target) {
-		if (!str_eq(json_string_value(json_object_get(target, "architecture")), str_eq(arch, "i686") ? "i386" : arch))
+	json_array_foreach(json_object_get(desc, "targets"), i, target)
+	{
+		if (!str_eq(json_string_value(json_object_get(target, "architecture")),
+			    str_eq(arch, "i686") ? "i386" : arch))
 			continue;
-		json_array_foreach(json_object_get(target, "machines"), k, m)
-			if (json_is_string(m) && fnmatch(json_string_value(m), c->machine, 0) == 0)
-				return true;
+		json_array_foreach(json_object_get(target, "machines"), k,
+				   m) if (json_is_string(m) &&
+					  fnmatch(json_string_value(m), c->machine, 0) == 0) return true;
 	}
 	return false;
 }
@@ -99,15 +99,18 @@ static bool fits(json_t *desc, const struct complete *c, const char *kind)
 {
 	json_t *mapping = json_object_get(desc, "mapping");
 	bool flash = str_eq(json_string_value(json_object_get(mapping, "device")), "flash");
-	bool raw = str_eq(json_string_value(json_object_get(json_object_get(mapping, "executable"), "format")), "raw") || !flash;
+	bool raw =
+		str_eq(json_string_value(json_object_get(json_object_get(mapping, "executable"), "format")), "raw") ||
+		!flash;
 
 	return has_word(json_object_get(desc, "interface-types"), str_eq(kind, "efi") ? "uefi" : "bios") &&
-	       flash == str_eq(kind, "efi") && raw && fits_machine(desc, c) && fits_features(desc, c->domain) && fits_paths(mapping, c->domain);
+	       flash == str_eq(kind, "efi") && raw && fits_machine(desc, c) && fits_features(desc, c->domain) &&
+	       fits_paths(mapping, c->domain);
 }
 
 static json_t *pick(const struct complete *c, const char *kind)
 {
-	struct vec names = {0};
+	struct vec names = { 0 };
 	struct hash *paths = hash_new();
 	json_t *found = NULL;
 
@@ -168,17 +171,28 @@ static int check_manual(struct complete *c, struct error *err)
 	bool pflash = node_is(loader, "@type", "pflash");
 
 	if (node_first(root, "os/firmware/feature"))
-		return error_set(err, EINVAL, "line %ld: <firmware><feature> needs <os firmware='efi'>", node_line(node_first(root, "os")));
+		return error_set(err, EINVAL, "line %ld: <firmware><feature> needs <os firmware='efi'>",
+				 node_line(node_first(root, "os")));
 	if (loader && !*node_get(loader, ""))
-		return error_set(err, EINVAL, "line %ld: <loader> names no image, and <os> has no firmware='efi' to pick one", node_line(loader));
+		return error_set(err, EINVAL,
+				 "line %ld: <loader> names no image, and <os> has no firmware='efi' to pick one",
+				 node_line(loader));
 	if (!loader && node_has(root, "os/nvram"))
-		return error_set(err, EINVAL, "line %ld: <nvram> needs a <loader> or <os firmware='efi'>", node_line(node_first(root, "os/nvram")));
+		return error_set(err, EINVAL, "line %ld: <nvram> needs a <loader> or <os firmware='efi'>",
+				 node_line(node_first(root, "os/nvram")));
 	if (!pflash && (node_has(root, "os/nvram") || node_has(loader, "@stateless")))
-		return error_set(err, EINVAL, "line %ld: only a loader of type='pflash' keeps variables (<nvram>, stateless)", node_line(node_first(root, "os")));
+		return error_set(err, EINVAL,
+				 "line %ld: only a loader of type='pflash' keeps variables (<nvram>, stateless)",
+				 node_line(node_first(root, "os")));
 	if (node_yes(loader, "@stateless") && node_has(root, "os/nvram"))
-		return error_set(err, EINVAL, "line %ld: <nvram> and <loader stateless='yes'> exclude each other", node_line(node_first(root, "os/nvram")));
-	if (node_yes(loader, "@secure") && !(pflash && c->family == MACHINE_Q35 && node_is(root, "features/smm/@state", "on")))
-		return error_set(err, EINVAL, "line %ld: <loader secure='yes'> needs type='pflash', a q35 machine and <smm state='on'/>", node_line(loader));
+		return error_set(err, EINVAL, "line %ld: <nvram> and <loader stateless='yes'> exclude each other",
+				 node_line(node_first(root, "os/nvram")));
+	if (node_yes(loader, "@secure") &&
+	    !(pflash && c->family == MACHINE_Q35 && node_is(root, "features/smm/@state", "on")))
+		return error_set(
+			err, EINVAL,
+			"line %ld: <loader secure='yes'> needs type='pflash', a q35 machine and <smm state='on'/>",
+			node_line(loader));
 	if (loader && !node_has(loader, "@type"))
 		node_set(loader, "@type", "rom");
 	/* a file that looks like the split OVMF image has its variables beside it, made from its template */
@@ -190,23 +204,32 @@ static int check_manual(struct complete *c, struct error *err)
 int qemu_complete_firmware(struct complete *c, struct error *err)
 {
 	struct node *root = c->domain;
-	const char *kind = node_get(root, "os/@firmware") ? node_get(root, "os/@firmware") : node_get(root, "os/firmware/@type");
+	const char *kind =
+		node_get(root, "os/@firmware") ? node_get(root, "os/@firmware") : node_get(root, "os/firmware/@type");
 	autofree char *word = kind ? xstrdup(kind) : NULL;
 	bool efi = word && str_eq(word, "efi");
 	json_t *desc;
 
 	if ((efi || node_is(root, "os/loader/@type", "pflash")) && !node_has(root, "features/acpi"))
-		return error_set(err, EINVAL, "line %ld: UEFI needs <features><acpi/>", node_line(node_first(root, "os")));
+		return error_set(err, EINVAL, "line %ld: UEFI needs <features><acpi/>",
+				 node_line(node_first(root, "os")));
 	if (!word)
-		return node_has(root, "os/loader") || node_has(root, "os/nvram") || node_has(root, "os/firmware") ? check_manual(c, err) : 0;
+		return node_has(root, "os/loader") || node_has(root, "os/nvram") || node_has(root, "os/firmware")
+			       ? check_manual(c, err)
+			       : 0;
 	if (!efi && (node_has(root, "os/nvram") || node_has(root, "os/loader/@secure")))
-		return error_set(err, EINVAL, "line %ld: firmware='bios' has no variables and no secure boot", node_line(node_first(root, "os")));
+		return error_set(err, EINVAL, "line %ld: firmware='bios' has no variables and no secure boot",
+				 node_line(node_first(root, "os")));
 	if (node_yes(root, "os/loader/@stateless") && node_has(root, "os/nvram"))
-		return error_set(err, EINVAL, "line %ld: <nvram> and <loader stateless='yes'> exclude each other", node_line(node_first(root, "os/nvram")));
+		return error_set(err, EINVAL, "line %ld: <nvram> and <loader stateless='yes'> exclude each other",
+				 node_line(node_first(root, "os/nvram")));
 	desc = pick(c, word);
 	if (!desc)
-		return error_set(err, ENOENT, "line %ld: no firmware of kind '%s' is installed for machine %s with these features (descriptors in "
-				 "/usr/share/qemu/firmware; Debian: package ovmf)", node_line(node_first(root, "os")), word, c->machine);
+		return error_set(
+			err, ENOENT,
+			"line %ld: no firmware of kind '%s' is installed for machine %s with these features (descriptors in "
+			"/usr/share/qemu/firmware; Debian: package ovmf)",
+			node_line(node_first(root, "os")), word, c->machine);
 	take_descriptor(c, desc);
 	json_decref(desc);
 	return 0;
@@ -246,7 +269,8 @@ static int plan_variables(struct plan *p, const struct node *os, struct error *e
 	json_t *storage;
 
 	if (source && !node_has(source, "@file"))
-		storage = blockdev_of_source(p, source, node_get_or(os, "nvram/@type", "file"), O_RDWR, "UEFI variables", err);
+		storage = blockdev_of_source(p, source, node_get_or(os, "nvram/@type", "file"), O_RDWR,
+					     "UEFI variables", err);
 	else
 		storage = file_node(p, path, O_RDWR, "UEFI variables");
 	if (!storage)
@@ -272,8 +296,8 @@ int qemu_plan_firmware(struct plan *p, struct error *err)
 		plan_option(p, "-bios", "%s", plan_file(p, FILE_BY_NAME, loader, O_RDONLY, "firmware"));
 		return 0;
 	}
-	plan_flash(p, "pflash0", file_node(p, loader, readonly ? O_RDONLY : O_RDWR, "firmware"), node_get_or(os, "loader/@format", "raw"),
-		   readonly);
+	plan_flash(p, "pflash0", file_node(p, loader, readonly ? O_RDONLY : O_RDWR, "firmware"),
+		   node_get_or(os, "loader/@format", "raw"), readonly);
 	if (node_has(os, "nvram"))
 		r = plan_variables(p, os, err);
 	if (node_yes(os, "loader/@secure"))

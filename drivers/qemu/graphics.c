@@ -18,7 +18,7 @@
 #define LOOPBACK "127.0.0.1"
 /* Where VNC displays begin, and libvirt's end of what is given out. */
 #define PORT_FIRST 5900
-#define PORT_LAST 65535
+#define PORT_LAST  65535
 
 static bool is_type(const struct node *g, const char *type)
 {
@@ -92,15 +92,19 @@ static int check_together(const struct complete *c, const struct node *g, struct
 		if (n == g)
 			continue;
 		if (is_type(n, node_get_or(g, "@type", "")))
-			return error_set(err, ENOTSUP, "line %ld: <graphics type='%s'>: QEMU has one of each type", node_line(g),
-					 node_get(g, "@type"));
+			return error_set(err, ENOTSUP, "line %ld: <graphics type='%s'>: QEMU has one of each type",
+					 node_line(g), node_get(g, "@type"));
 		if (is_type(g, "egl-headless") && is_type(n, "sdl"))
-			return error_set(err, ENOTSUP, "line %ld: <graphics type='egl-headless'> goes with vnc or spice, not with sdl",
-					 node_line(g));
+			return error_set(
+				err, ENOTSUP,
+				"line %ld: <graphics type='egl-headless'> goes with vnc or spice, not with sdl",
+				node_line(g));
 	}
 	if (is_type(g, "egl-headless") && gl)
-		return error_set(err, ENOTSUP, "line %ld: <graphics type='egl-headless'> and <gl enable='yes'/>: QEMU has one OpenGL display",
-				 node_line(g));
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <graphics type='egl-headless'> and <gl enable='yes'/>: QEMU has one OpenGL display",
+			node_line(g));
 	return 0;
 }
 
@@ -112,9 +116,12 @@ static int complete(struct complete *c, struct node *g, struct error *err)
 		return r;
 	complete_listen(g);
 	complete_port(g);
-	if (is_type(g, "spice") && node_yes(g, "gl/@enable") && !node_is(g, "listen/@type", "none") && !node_is(g, "listen/@type", "socket"))
-		return error_set(err, ENOTSUP, "line %ld: <graphics type='spice'>: <gl enable='yes'/> is local only: use <listen type='none'/>",
-				 node_line(g));
+	if (is_type(g, "spice") && node_yes(g, "gl/@enable") && !node_is(g, "listen/@type", "none") &&
+	    !node_is(g, "listen/@type", "socket"))
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <graphics type='spice'>: <gl enable='yes'/> is local only: use <listen type='none'/>",
+			node_line(g));
 	return 0;
 }
 
@@ -232,8 +239,10 @@ static void spice_place(struct plan *p, const struct node *g, struct buf *out)
 static const struct {
 	const char *path, *key;
 } spice_words[] = {
-	{ "image/@compression", "image-compression" },	   { "jpeg/@compression", "jpeg-wan-compression" },
-	{ "zlib/@compression", "zlib-glz-wan-compression" }, { "playback/@compression", "playback-compression" },
+	{ "image/@compression", "image-compression" },
+	{ "jpeg/@compression", "jpeg-wan-compression" },
+	{ "zlib/@compression", "zlib-glz-wan-compression" },
+	{ "playback/@compression", "playback-compression" },
 	{ "streaming/@mode", "streaming-video" },
 };
 
@@ -315,12 +324,17 @@ static int plan(struct plan *p, const struct node *g, struct error *err)
 	static const struct {
 		const char *type;
 		int (*plan)(struct plan *p, const struct node *g);
-	} all[] = { { "vnc", plan_vnc }, { "spice", plan_spice }, { "sdl", plan_sdl }, { "egl-headless", plan_egl }, { "dbus", plan_dbus } };
+	} all[] = { { "vnc", plan_vnc },
+		    { "spice", plan_spice },
+		    { "sdl", plan_sdl },
+		    { "egl-headless", plan_egl },
+		    { "dbus", plan_dbus } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
 		if (is_type(g, all[i].type))
 			return all[i].plan(p, g);
-	return error_set(err, ENOTSUP, "line %ld: <graphics type='%s'>: QEMU has no such display", node_line(g), node_get(g, "@type"));
+	return error_set(err, ENOTSUP, "line %ld: <graphics type='%s'>: QEMU has no such display", node_line(g),
+			 node_get(g, "@type"));
 }
 
 /* ---- a port at a start ---- */
@@ -365,18 +379,20 @@ int qemu_graphics_prepare(struct node *g, struct error *err)
 		if (r == -EADDRINUSE || r == -EACCES)
 			continue;
 		if (r < 0)
-			return error_set(err, -r, "graphics '%s' cannot listen on '%s': %s", node_get(g, "@type"), address, strerror(-r));
+			return error_set(err, -r, "graphics '%s' cannot listen on '%s': %s", node_get(g, "@type"),
+					 address, strerror(-r));
 		last = port < PORT_FIRST + 99 ? port : PORT_FIRST - 1; /* low numbers, which people type, come back */
 		node_setf(g, "@port", "%u", port);
 		return 0;
 	}
-	return error_set(err, EADDRINUSE, "no port between %d and %d of '%s' is free for graphics '%s'", PORT_FIRST, PORT_LAST, address,
-			 node_get(g, "@type"));
+	return error_set(err, EADDRINUSE, "no port between %d and %d of '%s' is free for graphics '%s'", PORT_FIRST,
+			 PORT_LAST, address, node_get(g, "@type"));
 }
 
 /* ---- passwords ---- */
 
-static int set_password(struct domain *d, const char *type, const char *passwd, const char *connected, struct error *err)
+static int set_password(struct domain *d, const char *type, const char *passwd, const char *connected,
+			struct error *err)
 {
 	json_t *args = json_object();
 
@@ -427,8 +443,8 @@ static struct password *password_of(const struct node *g)
 {
 	struct password *w = xmalloc(sizeof(*w));
 
-	*w = (struct password){ xstrdup(node_get(g, "@type")), xstrdup(node_get(g, "@passwd")), xstrdup(node_get(g, "@passwdValidTo")),
-				xstrdup(node_get(g, "@connected")) };
+	*w = (struct password){ xstrdup(node_get(g, "@type")), xstrdup(node_get(g, "@passwd")),
+				xstrdup(node_get(g, "@passwdValidTo")), xstrdup(node_get(g, "@connected")) };
 	return w;
 }
 
@@ -456,7 +472,8 @@ static int set(struct domain *d, struct node *g, const struct prop *row, struct 
 	if (!w->passwd || !has_port(g)) {
 		password_free(w);
 		free(value);
-		return error_set(err, ENOTSUP, "graphics '%s' was started without a password: give it one while the guest is off",
+		return error_set(err, ENOTSUP,
+				 "graphics '%s' was started without a password: give it one while the guest is off",
 				 node_get_or(g, "@type", ""));
 	}
 	if (str_eq(row->path, "@passwd")) {
@@ -466,7 +483,8 @@ static int set(struct domain *d, struct node *g, const struct prop *row, struct 
 		free(w->until);
 		w->until = *value ? take(&value) : NULL;
 	}
-	r = str_eq(row->path, "@connected") ? 0 : apply(d, w, err); /* @connected acts at the next change of the password */
+	r = str_eq(row->path, "@connected") ? 0
+					    : apply(d, w, err); /* @connected acts at the next change of the password */
 	password_free(w);
 	free(value);
 	return r;
@@ -474,16 +492,43 @@ static int set(struct domain *d, struct node *g, const struct prop *row, struct 
 
 /* ---- rows ---- */
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const char *const types[] = { "vnc", "spice", "sdl", "dbus", "egl-headless", NULL };
 static const struct qemu_row rows[] = {
 	{ "@type", .elsewhere = true, .only = types },
-	E("@port"), E("@tlsPort"), E("@autoport"), E("@websocket"), E("@listen"), E("@socket"), E("@passwd"), E("@passwdValidTo"),
-	E("@connected"), E("@keymap"), E("@sharePolicy"), E("@powerControl"), E("@defaultMode"), E("@display"), E("@xauth"),
-	E("@fullscreen"), E("@address"), E("@p2p"), E("image/@compression"), E("jpeg/@compression"), E("zlib/@compression"),
-	E("playback/@compression"), E("streaming/@mode"), E("clipboard/@copypaste"), E("mouse/@mode"), E("filetransfer/@enable"),
-	E("gl/@enable"), E("gl/@rendernode"), E("audio/@id"),
+	E("@port"),
+	E("@tlsPort"),
+	E("@autoport"),
+	E("@websocket"),
+	E("@listen"),
+	E("@socket"),
+	E("@passwd"),
+	E("@passwdValidTo"),
+	E("@connected"),
+	E("@keymap"),
+	E("@sharePolicy"),
+	E("@powerControl"),
+	E("@defaultMode"),
+	E("@display"),
+	E("@xauth"),
+	E("@fullscreen"),
+	E("@address"),
+	E("@p2p"),
+	E("image/@compression"),
+	E("jpeg/@compression"),
+	E("zlib/@compression"),
+	E("playback/@compression"),
+	E("streaming/@mode"),
+	E("clipboard/@copypaste"),
+	E("mouse/@mode"),
+	E("filetransfer/@enable"),
+	E("gl/@enable"),
+	E("gl/@rendernode"),
+	E("audio/@id"),
 	{ 0 },
 };
 const struct qemu_kind qemu_graphics_kind = {

@@ -6,7 +6,7 @@
 #include "vm.h"
 
 #define DEFAULT_FIRST 0x70000000u
-#define DEFAULT_LAST 0x7000ffffu
+#define DEFAULT_LAST  0x7000ffffu
 
 static struct hash *used; /* uid -> something not NULL */
 
@@ -56,6 +56,7 @@ int guest_uid_claim(uid_t *uid, gid_t *gid, struct error *err)
 		*uid = *gid = u;
 		return 0;
 	}
-	return error_set(err, EAGAIN, "all guest uids from %u to %u are in use: mount with a wider guest_uids=FIRST-LAST",
-			 first, last);
+	return error_set(err, EAGAIN,
+			 "all guest uids from %u to %u are in use: mount with a wider guest_uids=FIRST-LAST", first,
+			 last);
 }

@@ -15,16 +15,19 @@ static int complete(struct complete *c unused, struct node *n, struct error *err
 	if (!node_has(n, "@mode"))
 		node_set(n, "@mode", "subsystem");
 	if (!node_is(n, "@mode", "subsystem"))
-		return error_set(err, ENOTSUP, "line %ld: <hostdev mode='%s'> is for containers", node_line(n), node_get(n, "@mode"));
+		return error_set(err, ENOTSUP, "line %ld: <hostdev mode='%s'> is for containers", node_line(n),
+				 node_get(n, "@mode"));
 	if (node_is(n, "@type", "mdev") && !node_is(n, "@model", "vfio-pci"))
-		return error_set(err, ENOTSUP, "line %ld: <hostdev type='mdev'>: model '%s' is for s390 guests", node_line(n),
-				 node_get_or(n, "@model", ""));
+		return error_set(err, ENOTSUP, "line %ld: <hostdev type='mdev'>: model '%s' is for s390 guests",
+				 node_line(n), node_get_or(n, "@model", ""));
 	if (node_yes(n, "@ramfb") && !node_yes(n, "@display"))
 		return error_set(err, EINVAL, "line %ld: <hostdev>: ramfb='on' needs display='on'", node_line(n));
 	for (const struct node *o = node_child(node_parent(n), "hostdev"); o && o != n; o = node_next(o, "hostdev"))
 		if (node_yes(n, "@ramfb") && node_yes(o, "@ramfb"))
-			return error_set(err, ENOTSUP, "line %ld: <hostdev>: only one device can have ramfb='on': that of line %ld has it",
-					 node_line(n), node_line(o));
+			return error_set(
+				err, ENOTSUP,
+				"line %ld: <hostdev>: only one device can have ramfb='on': that of line %ld has it",
+				node_line(n), node_line(o));
 	if (node_is(n, "@type", "mdev") && !node_has(n, "@display"))
 		node_set(n, "@display", "off");
 	if (!node_has(n, "@managed") && !node_is(n, "@type", "scsi_host") && !node_is(n, "@type", "scsi"))
@@ -56,7 +59,8 @@ static int plan_pci(struct plan *p unused, const struct node *n, json_t *props, 
 	if (mdev)
 		props_strf(props, "sysfsdev", "/sys/bus/mdev/devices/%s", node_get_or(n, "source/address/@uuid", ""));
 	else
-		props_strf(props, "host", "%04llx:%02llx:%02llx.%llx", (unsigned long long)node_u64(n, "source/address/@domain", 0),
+		props_strf(props, "host", "%04llx:%02llx:%02llx.%llx",
+			   (unsigned long long)node_u64(n, "source/address/@domain", 0),
 			   (unsigned long long)node_u64(n, "source/address/@bus", 0),
 			   (unsigned long long)node_u64(n, "source/address/@slot", 0),
 			   (unsigned long long)node_u64(n, "source/address/@function", 0));
@@ -78,7 +82,8 @@ static int plan_usb(struct plan *p unused, const struct node *n, json_t *props, 
 {
 	props_str(props, "driver", "usb-host");
 	if (node_has(n, "source/address/@bus")) {
-		props_strf(props, "hostdevice", "/dev/bus/usb/%03llu/%03llu", (unsigned long long)node_u64(n, "source/address/@bus", 0),
+		props_strf(props, "hostdevice", "/dev/bus/usb/%03llu/%03llu",
+			   (unsigned long long)node_u64(n, "source/address/@bus", 0),
 			   (unsigned long long)node_u64(n, "source/address/@device", 0));
 	} else {
 		props_int(props, "vendorid", node_u64(n, "source/vendor/@id", 0));
@@ -99,9 +104,11 @@ static int plan_scsi(struct plan *p, const struct node *n, json_t *props, struct
 	json_t *node;
 
 	if (node_is(n, "source/@protocol", "iscsi"))
-		node = blockdev_of_source(p, node_child(n, "source"), "network", ro ? O_RDONLY : O_RDWR, "hostdev", err);
+		node = blockdev_of_source(p, node_child(n, "source"), "network", ro ? O_RDONLY : O_RDWR, "hostdev",
+					  err);
 	else
-		node = json_pack("{s:s,s:s}", "driver", "host_device", "filename", "/dev/sg0"); /* found by the adapter at a start */
+		node = json_pack("{s:s,s:s}", "driver", "host_device", "filename",
+				 "/dev/sg0"); /* found by the adapter at a start */
 	if (!node)
 		return err && err->code ? -err->code : -EINVAL;
 	props_str(node, "node-name", name);
@@ -126,7 +133,11 @@ static const struct {
 	const char *type;
 	int (*plan)(struct plan *p, const struct node *n, json_t *props, struct error *err);
 } planners[] = {
-	{ "pci", plan_pci }, { "mdev", plan_pci }, { "usb", plan_usb }, { "scsi", plan_scsi }, { "scsi_host", plan_scsi_host },
+	{ "pci", plan_pci },
+	{ "mdev", plan_pci },
+	{ "usb", plan_usb },
+	{ "scsi", plan_scsi },
+	{ "scsi_host", plan_scsi_host },
 };
 
 static int plan(struct plan *p, const struct node *n, struct error *err)
@@ -156,28 +167,54 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 }
 
 static const char *const qemu_types[] = { "pci", "usb", "scsi", "scsi_host", "mdev", NULL };
-static const char *const qemu_models[] = { "virtio", "virtio-transitional", "virtio-non-transitional", "vfio-pci", NULL };
+static const char *const qemu_models[] = { "virtio", "virtio-transitional", "virtio-non-transitional", "vfio-pci",
+					   NULL };
 static const char *const qemu_backends[] = { "vfio", NULL };
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 const struct qemu_kind qemu_hostdev_kind = {
 	.schema = &hostdev_schema,
-	.rows = (const struct qemu_row[]){
-		E("@mode"),
-		{ "@type", .elsewhere = true, .only = qemu_types },
-		E("@managed"),
-		{ "@model", .elsewhere = true, .only = qemu_models },
-		E("@display"), E("@ramfb"), E("@rawio"),
-		E("source/@startupPolicy"), E("source/@guestReset"), E("source/@protocol"), E("source/@name"), E("source/@wwpn"),
-		E("source/address/@domain"), E("source/address/@bus"), E("source/address/@slot"), E("source/address/@function"),
-		E("source/address/@device"), E("source/address/@target"), E("source/address/@unit"), E("source/address/@uuid"),
-		E("source/address/@type"), E("source/vendor/@id"), E("source/product/@id"), E("source/adapter/@name"),
-		E("source/initiator/iqn/@name"),
-		{ "driver/@name", .elsewhere = true, .only = qemu_backends },
-		E("driver/@model"), E("teaming/@type"), E("teaming/@persistent"), E("rom/@bar"), E("rom/@enabled"), E("rom/@file"),
-		E("readonly"), E("shareable"), E("boot/@order"), E("acpi/@index"),
-		{ 0 } },
+	.rows = (const struct qemu_row[]){ E("@mode"),
+					   { "@type", .elsewhere = true, .only = qemu_types },
+					   E("@managed"),
+					   { "@model", .elsewhere = true, .only = qemu_models },
+					   E("@display"),
+					   E("@ramfb"),
+					   E("@rawio"),
+					   E("source/@startupPolicy"),
+					   E("source/@guestReset"),
+					   E("source/@protocol"),
+					   E("source/@name"),
+					   E("source/@wwpn"),
+					   E("source/address/@domain"),
+					   E("source/address/@bus"),
+					   E("source/address/@slot"),
+					   E("source/address/@function"),
+					   E("source/address/@device"),
+					   E("source/address/@target"),
+					   E("source/address/@unit"),
+					   E("source/address/@uuid"),
+					   E("source/address/@type"),
+					   E("source/vendor/@id"),
+					   E("source/product/@id"),
+					   E("source/adapter/@name"),
+					   E("source/initiator/iqn/@name"),
+					   { "driver/@name", .elsewhere = true, .only = qemu_backends },
+					   E("driver/@model"),
+					   E("teaming/@type"),
+					   E("teaming/@persistent"),
+					   E("rom/@bar"),
+					   E("rom/@enabled"),
+					   E("rom/@file"),
+					   E("readonly"),
+					   E("shareable"),
+					   E("boot/@order"),
+					   E("acpi/@index"),
+					   { 0 } },
 	.device = "hostdev",
 	.alias = "hostdev",
 	.complete = complete,

@@ -22,11 +22,11 @@ struct unplug {
 static const struct {
 	const char *add, *del, *id; /* the key that names it when it is removed */
 } verbs[] = {
-	[ITEM_OBJECT] = {"object-add", "object-del", "id"},
-	[ITEM_BLOCKDEV] = {"blockdev-add", "blockdev-del", "node-name"},
-	[ITEM_CHARDEV] = {"chardev-add", "chardev-remove", "id"},
-	[ITEM_NETDEV] = {"netdev_add", "netdev_del", "id"},
-	[ITEM_DEVICE] = {"device_add", "device_del", "id"},
+	[ITEM_OBJECT] = { "object-add", "object-del", "id" },
+	[ITEM_BLOCKDEV] = { "blockdev-add", "blockdev-del", "node-name" },
+	[ITEM_CHARDEV] = { "chardev-add", "chardev-remove", "id" },
+	[ITEM_NETDEV] = { "netdev_add", "netdev_del", "id" },
+	[ITEM_DEVICE] = { "device_add", "device_del", "id" },
 };
 
 static bool pluggable(const struct plan_item *it)
@@ -37,8 +37,10 @@ static bool pluggable(const struct plan_item *it)
 static int add_item(struct domain *d, const struct plan_item *it, struct error *err)
 {
 	if (!pluggable(it))
-		return error_set(err, ENOTSUP, "this needs '%s', which QEMU takes on its command line only: change it while the "
-					       "guest is off", it->option ? it->option : "an option");
+		return error_set(err, ENOTSUP,
+				 "this needs '%s', which QEMU takes on its command line only: change it while the "
+				 "guest is off",
+				 it->option ? it->option : "an option");
 	return qmp_call(d, verbs[it->kind].add, json_deep_copy(it->props), NULL, err);
 }
 
@@ -105,7 +107,8 @@ void qemu_plan_undo(struct domain *d, struct plan *p)
 static struct plan *plan_of(struct vm *vm, const struct node *dev, struct error *err)
 {
 	struct node *root = domain_live(vm->d);
-	const struct qemu_caps *caps = qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
+	const struct qemu_caps *caps =
+		qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
 	autofree char *dir = vm_guest_dir(vm->d);
 	autoplan struct plan *p = NULL;
 
@@ -160,8 +163,9 @@ static int wait_unplug(struct vm *vm, struct unplug *u, struct error *err)
 	if (u->state == UNPLUG_REFUSED)
 		return error_set(err, EBUSY, "the guest refused to let go of '%s': it is in use there", u->alias);
 	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT, "the guest has not let go of '%s' within %d s: it is booting, has no hot-plug "
-						 "driver, or uses it; the request stands and is told in events when it does",
+		return error_set(err, ETIMEDOUT,
+				 "the guest has not let go of '%s' within %d s: it is booting, has no hot-plug "
+				 "driver, or uses it; the request stands and is told in events when it does",
 				 u->alias, UNPLUG_WAIT_MS / 1000);
 	return error_set(err, -r, "interrupted; the guest was asked to let go of '%s' and may still do so", u->alias);
 }
@@ -169,8 +173,8 @@ static int wait_unplug(struct vm *vm, struct unplug *u, struct error *err)
 /* Asks for ALIAS and waits until it is gone. */
 int vm_unplug(struct vm *vm, const char *alias, struct error *err)
 {
-	autoerror struct error no = {0};
-	struct unplug u = {.alias = alias, .q = TAILQ_HEAD_INITIALIZER(u.q)};
+	autoerror struct error no = { 0 };
+	struct unplug u = { .alias = alias, .q = TAILQ_HEAD_INITIALIZER(u.q) };
 	int r;
 
 	TAILQ_INSERT_TAIL(&vm->unplugs, &u, link);
@@ -220,7 +224,7 @@ struct late_unplug {
 static void finish_late(void *arg)
 {
 	struct late_unplug *l = arg;
-	struct news n = {.kind = NEWS_DETACHED, .item = l->alias};
+	struct news n = { .kind = NEWS_DETACHED, .item = l->alias };
 
 	qemu_plan_undo(l->vm->d, l->plan);
 	if (!l->vm->gone)
@@ -243,7 +247,7 @@ static struct node *find_alias(struct vm *vm, const char *alias)
 
 void vm_unplugged(struct vm *vm, const char *alias, bool refused)
 {
-	struct news n = {.kind = NEWS_DETACH_FAILED, .item = alias};
+	struct news n = { .kind = NEWS_DETACH_FAILED, .item = alias };
 	struct unplug *u;
 	struct node *dev;
 	struct plan *p;
@@ -264,7 +268,7 @@ void vm_unplugged(struct vm *vm, const char *alias, bool refused)
 		return;
 	}
 	struct late_unplug *l = xmalloc(sizeof(*l));
-	*l = (struct late_unplug){vm_ref(vm), p, xstrdup(alias)};
+	*l = (struct late_unplug){ vm_ref(vm), p, xstrdup(alias) };
 	task_start(finish_late, l);
 }
 

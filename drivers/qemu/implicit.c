@@ -124,7 +124,8 @@ static struct node *serial_of_console(struct complete *c, struct node *console)
 
 static bool shows_as_console(const struct node *serial)
 {
-	const char *target = node_get_or(serial, "target/@type", "isa-serial"), *address = node_get_or(serial, "address/@type", "isa");
+	const char *target = node_get_or(serial, "target/@type", "isa-serial"),
+		   *address = node_get_or(serial, "address/@type", "isa");
 
 	return str_eq(target, "isa-serial") && str_eq(address, "isa");
 }
@@ -136,13 +137,16 @@ static bool is_serial_console(const struct node *console)
 
 static int add_console(struct complete *c, struct error *err)
 {
-	struct node *console = node_first(c->domain, "devices/console"), *serial = node_first(c->domain, "devices/serial"), *n;
+	struct node *console = node_first(c->domain, "devices/console"),
+		    *serial = node_first(c->domain, "devices/serial"), *n;
 	bool said = console && is_serial_console(console);
 
 	for (n = console ? node_next(console, "console") : NULL; n; n = node_next(n, "console"))
 		if (node_is(n, "target/@type", "serial") || (said && !node_has(n, "target/@type")))
-			return error_set(err, EINVAL, "line %ld: <console>: only the first console can be a serial port: use <target type='virtio'/>",
-					 node_line(n));
+			return error_set(
+				err, EINVAL,
+				"line %ld: <console>: only the first console can be a serial port: use <target type='virtio'/>",
+				node_line(n));
 	if (said && !serial)
 		serial = serial_of_console(c, console);
 	if (!serial || (!said && !shows_as_console(serial)))

@@ -46,12 +46,14 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 	if (!node_has(dev, "@bus") && default_bus(c, type))
 		node_set(dev, "@bus", default_bus(c, type));
 	if (node_is(dev, "@bus", "ps2") && (c->family == MACHINE_OTHER || c->family == MACHINE_MICROVM))
-		return error_set(err, ENOTSUP, "line %ld: <input bus='ps2'>: the machine %s has no PS/2: use usb or virtio", node_line(dev),
-				 c->machine);
+		return error_set(err, ENOTSUP,
+				 "line %ld: <input bus='ps2'>: the machine %s has no PS/2: use usb or virtio",
+				 node_line(dev), c->machine);
 	for (; usb && node_is(dev, "@bus", "usb"); usb = node_next(usb, "controller"))
 		if (node_is(usb, "@type", "usb") && node_is(usb, "@model", "none"))
-			return error_set(err, ENOTSUP, "line %ld: <input bus='usb'>: line %ld turns USB off (model='none')", node_line(dev),
-					 node_line(usb));
+			return error_set(err, ENOTSUP,
+					 "line %ld: <input bus='usb'>: line %ld turns USB off (model='none')",
+					 node_line(dev), node_line(usb));
 	return driver_of(&p, dev) ? qemu_need(c, dev, driver_of(&p, dev), err) : 0;
 }
 
@@ -68,7 +70,9 @@ static int plan_evdev(struct plan *p, const struct node *dev)
 
 	props_str(o, "qom-type", "input-linux");
 	props_str(o, "id", qemu_alias(dev));
-	props_str(o, "evdev", plan_file(p, FILE_FDSET, node_get_or(dev, "source/@dev", ""), O_RDWR | O_NONBLOCK, "input '%s'", qemu_alias(dev)));
+	props_str(o, "evdev",
+		  plan_file(p, FILE_FDSET, node_get_or(dev, "source/@dev", ""), O_RDWR | O_NONBLOCK, "input '%s'",
+			    qemu_alias(dev)));
 	props_onoff(o, "repeat", node_get(dev, "source/@repeat"));
 	if (node_is(dev, "source/@grab", "all"))
 		props_bool(o, "grab_all", true);
@@ -88,24 +92,37 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	if (node_is(dev, "@bus", "ps2")) /* the machine's own */
 		return 0;
 	if (!driver)
-		return error_set(err, ENOTSUP, "line %ld: <input type='%s'> is not possible on bus '%s'", node_line(dev),
-				 node_get_or(dev, "@type", ""), node_get_or(dev, "@bus", ""));
+		return error_set(err, ENOTSUP, "line %ld: <input type='%s'> is not possible on bus '%s'",
+				 node_line(dev), node_get_or(dev, "@type", ""), node_get_or(dev, "@bus", ""));
 	r = qemu_device_props(p, &qemu_input_kind, dev, driver, &props, err);
 	if (r < 0)
 		return r;
 	if (node_is(dev, "@type", "passthrough"))
-		props_str(props, "evdev", plan_file(p, FILE_FDSET, node_get_or(dev, "source/@evdev", ""), O_RDWR, "input '%s'",
-						    qemu_alias(dev)));
+		props_str(props, "evdev",
+			  plan_file(p, FILE_FDSET, node_get_or(dev, "source/@evdev", ""), O_RDWR, "input '%s'",
+				    qemu_alias(dev)));
 	plan_item(p, ITEM_DEVICE, props);
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const char *const buses[] = { "ps2", "usb", "virtio", NULL };
 static const struct qemu_row rows[] = {
-	E("@type"), { "@bus", .elsewhere = true, .only = buses }, E("@model"), E("source/@evdev"), E("source/@dev"), E("source/@grab"),
-	E("source/@grabToggle"), E("source/@repeat"), QEMU_VIRTIO_ROWS, QEMU_DEVICE_ROWS, { 0 },
+	E("@type"),
+	{ "@bus", .elsewhere = true, .only = buses },
+	E("@model"),
+	E("source/@evdev"),
+	E("source/@dev"),
+	E("source/@grab"),
+	E("source/@grabToggle"),
+	E("source/@repeat"),
+	QEMU_VIRTIO_ROWS,
+	QEMU_DEVICE_ROWS,
+	{ 0 },
 };
 const struct qemu_kind qemu_input_kind = {
 	.schema = &input_schema,

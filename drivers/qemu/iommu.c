@@ -8,9 +8,12 @@ static int complete(struct complete *c, struct node *n, struct error *err)
 	bool intel = node_is(n, "@model", "intel");
 
 	if (intel && c->family != MACHINE_Q35)
-		return error_set(err, ENOTSUP, "line %ld: <iommu model='intel'> needs a q35 machine, not '%s'", node_line(n), c->machine);
+		return error_set(err, ENOTSUP, "line %ld: <iommu model='intel'> needs a q35 machine, not '%s'",
+				 node_line(n), c->machine);
 	if (node_yes(n, "driver/@intremap") && !node_is(c->domain, "features/ioapic/@driver", "qemu"))
-		return error_set(err, ENOTSUP, "line %ld: <iommu>: intremap='on' needs <features><ioapic driver='qemu'/>", node_line(n));
+		return error_set(err, ENOTSUP,
+				 "line %ld: <iommu>: intremap='on' needs <features><ioapic driver='qemu'/>",
+				 node_line(n));
 	if (node_yes(n, "driver/@eim") && !node_yes(n, "driver/@intremap"))
 		return error_set(err, EINVAL, "line %ld: <iommu>: eim='on' needs intremap='on'", node_line(n));
 	return 0;
@@ -59,15 +62,22 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 
 static const char *const qemu_models[] = { "intel", "virtio", NULL };
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 const struct qemu_kind qemu_iommu_kind = {
 	.schema = &iommu_schema,
-	.rows = (const struct qemu_row[]){
-		{ "@model", .elsewhere = true, .only = qemu_models },
-		E("driver/@intremap"), E("driver/@caching_mode"), E("driver/@eim"), E("driver/@iotlb"), E("driver/@aw_bits"),
-		E("driver/@dma_translation"), E("acpi/@index"),
-		{ 0 } },
+	.rows = (const struct qemu_row[]){ { "@model", .elsewhere = true, .only = qemu_models },
+					   E("driver/@intremap"),
+					   E("driver/@caching_mode"),
+					   E("driver/@eim"),
+					   E("driver/@iotlb"),
+					   E("driver/@aw_bits"),
+					   E("driver/@dma_translation"),
+					   E("acpi/@index"),
+					   { 0 } },
 	.device = "iommu",
 	.alias = "iommu",
 	.complete = complete,

@@ -55,18 +55,23 @@ int qemu_check_iothreads(const struct node *root, struct error *err)
 {
 	for (const struct node *t = node_first(root, "iothreadids/iothread"); t; t = node_next(t, "iothread")) {
 		if (listed(root, node_u64(t, "@id", 0)) != t)
-			return error_set(err, EINVAL, "line %ld: <iothread id='%s'> is given twice", node_line(t), node_get(t, "@id"));
-		if (node_has(t, "@thread_pool_max") && node_u64(t, "@thread_pool_min", 0) > node_u64(t, "@thread_pool_max", 0))
-			return error_set(err, EINVAL, "line %ld: <iothread>: thread_pool_min is more than thread_pool_max", node_line(t));
+			return error_set(err, EINVAL, "line %ld: <iothread id='%s'> is given twice", node_line(t),
+					 node_get(t, "@id"));
+		if (node_has(t, "@thread_pool_max") &&
+		    node_u64(t, "@thread_pool_min", 0) > node_u64(t, "@thread_pool_max", 0))
+			return error_set(err, EINVAL,
+					 "line %ld: <iothread>: thread_pool_min is more than thread_pool_max",
+					 node_line(t));
 	}
 	for (const struct node *n = node_first(root, "cputune/iothreadpin"); n; n = node_next(n, "iothreadpin")) {
 		if (!qemu_has_iothread(root, node_u64(n, "@iothread", 0)))
-			return error_set(err, EINVAL, "line %ld: <iothreadpin iothread='%s'>: there is no such I/O thread", node_line(n),
-					 node_get(n, "@iothread"));
+			return error_set(err, EINVAL,
+					 "line %ld: <iothreadpin iothread='%s'>: there is no such I/O thread",
+					 node_line(n), node_get(n, "@iothread"));
 		for (const struct node *m = node_next(n, "iothreadpin"); m; m = node_next(m, "iothreadpin"))
 			if (str_eq(node_get(m, "@iothread"), node_get(n, "@iothread")))
-				return error_set(err, EINVAL, "line %ld: <iothreadpin iothread='%s'> is given twice", node_line(m),
-						 node_get(m, "@iothread"));
+				return error_set(err, EINVAL, "line %ld: <iothreadpin iothread='%s'> is given twice",
+						 node_line(m), node_get(m, "@iothread"));
 	}
 	return 0;
 }
@@ -76,8 +81,11 @@ static void plan_one(struct plan *p, uint64_t id, const struct node *t)
 	static const struct {
 		const char *path, *arg;
 	} rows[] = {
-		{"@thread_pool_min", "thread-pool-min"}, {"@thread_pool_max", "thread-pool-max"}, {"poll/@max", "poll-max-ns"},
-		{"poll/@grow", "poll-grow"}, {"poll/@shrink", "poll-shrink"},
+		{ "@thread_pool_min", "thread-pool-min" },
+		{ "@thread_pool_max", "thread-pool-max" },
+		{ "poll/@max", "poll-max-ns" },
+		{ "poll/@grow", "poll-grow" },
+		{ "poll/@shrink", "poll-shrink" },
 	};
 	json_t *o = json_object();
 

@@ -8,10 +8,10 @@
 #include <unistd.h>
 
 #include "backing.h"
-#include "files.h"
 #include "devices.h"
 #include "disk.h"
 #include "domain.h"
+#include "files.h"
 #include "graphics.h"
 #include "live.h"
 #include "storage.h"
@@ -27,7 +27,8 @@ static int check_accelerator(struct domain *d, struct error *err)
 
 	if (!node_is(domain_live(d), "@type", "kvm") || qemu_kvm_usable(&why))
 		return 0;
-	return error_set(err, ENODEV, "its type is 'kvm', and KVM does not work here: %s; type='qemu' runs it by emulation", why);
+	return error_set(err, ENODEV,
+			 "its type is 'kvm', and KVM does not work here: %s; type='qemu' runs it by emulation", why);
 }
 
 static int prepare(struct domain *d, struct error *err)
@@ -65,7 +66,8 @@ static int make_guest_dir(struct vm *vm, struct error *err)
 static struct plan *make_plan(struct vm *vm, struct error *err)
 {
 	struct node *root = domain_live(vm->d);
-	const struct qemu_caps *caps = qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
+	const struct qemu_caps *caps =
+		qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
 	autofree char *dir = vm_guest_dir(vm->d);
 	autoplan struct plan *p = NULL;
 
@@ -142,27 +144,36 @@ static struct spawn_fd *child_fds(const struct plan *p, int log, int *n)
 {
 	struct spawn_fd *fds = xcalloc(p->files.n + 2, sizeof(*fds));
 
-	fds[0] = (struct spawn_fd){log, 1};
-	fds[1] = (struct spawn_fd){log, 2};
+	fds[0] = (struct spawn_fd){ log, 1 };
+	fds[1] = (struct spawn_fd){ log, 2 };
 	*n = 2;
 	for (size_t i = 0; i < p->files.n; i++) {
 		const struct plan_file *f = p->files.at[i];
 		if (f->fd >= 0)
-			fds[(*n)++] = (struct spawn_fd){f->fd, f->number};
+			fds[(*n)++] = (struct spawn_fd){ f->fd, f->number };
 	}
 	return fds;
 }
 
 static int spawn_qemu(struct vm *vm, struct plan *p, int log, int pidfile, struct error *err)
 {
-	struct vec argv = {0}, env = {0};
+	struct vec argv = { 0 }, env = { 0 };
 	gid_t kvm = 0;
 	int nfds;
 	autofree struct spawn_fd *fds = child_fds(p, log, &nfds);
 	struct spawn s = {
-		.fds = fds, .nfds = nfds, .session = true, .no_new_privs = true, .no_core = true,
-		.change_user = vm->uid != 0, .uid = vm->uid, .gid = vm->gid, .groups = &kvm,
-		.ngroups = kvm_group(vm->d, &kvm), .max_memlock = memlock(domain_live(vm->d)), .pidfile_fd = pidfile,
+		.fds = fds,
+		.nfds = nfds,
+		.session = true,
+		.no_new_privs = true,
+		.no_core = true,
+		.change_user = vm->uid != 0,
+		.uid = vm->uid,
+		.gid = vm->gid,
+		.groups = &kvm,
+		.ngroups = kvm_group(vm->d, &kvm),
+		.max_memlock = memlock(domain_live(vm->d)),
+		.pidfile_fd = pidfile,
 	};
 	pid_t pid;
 

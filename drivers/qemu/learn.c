@@ -37,7 +37,8 @@ static void learn_ptys(struct vm *vm, json_t *list)
 	json_t *c;
 	size_t i;
 
-	json_array_foreach(list, i, c) {
+	json_array_foreach(list, i, c)
+	{
 		const char *label = json_string_value(json_object_get(c, "label"));
 		const char *filename = json_string_value(json_object_get(c, "filename"));
 		if (label && filename)
@@ -69,7 +70,8 @@ void vm_learn_threads(struct vm *vm)
 		autoclose int fd = open(comm, O_RDONLY | O_CLOEXEC);
 		char text[32] = "";
 		unsigned index;
-		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && sscanf(text, "CPU %u/", &index) == 1 && index < 65536)
+		if (fd >= 0 && read(fd, text, sizeof(text) - 1) > 0 && sscanf(text, "CPU %u/", &index) == 1 &&
+		    index < 65536)
 			set_thread(vm, index, atoi(e->d_name));
 	}
 	if (dir)
@@ -78,8 +80,8 @@ void vm_learn_threads(struct vm *vm)
 
 static bool has_chardev(const struct node *root)
 {
-	return node_first(root, "devices/serial") || node_first(root, "devices/console") || node_first(root, "devices/channel") ||
-	       node_first(root, "devices/parallel");
+	return node_first(root, "devices/serial") || node_first(root, "devices/console") ||
+	       node_first(root, "devices/channel") || node_first(root, "devices/parallel");
 }
 
 struct call *vm_learn_begin(struct vm *vm)

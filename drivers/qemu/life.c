@@ -29,7 +29,7 @@ static void guest_dir_remove(struct domain *d)
 static char *end_detail(const struct vm *vm)
 {
 	autofree char *tail = vm_log_tail(vm->d);
-	struct buf out = {0};
+	struct buf out = { 0 };
 
 	if (vm->status < 0)
 		buf_puts(&out, "QEMU ended; its exit status went to whoever reaped it");
@@ -46,7 +46,7 @@ static char *end_detail(const struct vm *vm)
 static void tell_end(struct vm *vm)
 {
 	autofree char *detail = NULL;
-	struct news n = {.kind = NEWS_GONE};
+	struct news n = { .kind = NEWS_GONE };
 
 	if (vm->killed) {
 		n.why = "destroyed";
@@ -109,9 +109,11 @@ int vm_kill(struct vm *vm, struct error *err)
 	vm_unref(vm);
 	task_shield(-1);
 	if (r < 0)
-		return error_set(err, ETIMEDOUT,
-				 "QEMU (pid %d) was sent SIGKILL and is still there after %d s: it hangs in the kernel, "
-				 "probably on storage that does not answer", vm->pid, KILL_WAIT_MS / 1000);
+		return error_set(
+			err, ETIMEDOUT,
+			"QEMU (pid %d) was sent SIGKILL and is still there after %d s: it hangs in the kernel, "
+			"probably on storage that does not answer",
+			vm->pid, KILL_WAIT_MS / 1000);
 	return 0;
 }
 
@@ -119,7 +121,7 @@ int vm_kill(struct vm *vm, struct error *err)
 static void monitor_closed(void *arg, const char *why)
 {
 	struct vm *vm = arg;
-	struct news n = {.kind = NEWS_EVENT, .why = "monitor-lost", .detail = why};
+	struct news n = { .kind = NEWS_EVENT, .why = "monitor-lost", .detail = why };
 
 	/* the end of the process normally follows at once and says more */
 	if (vm->started && !vm->killed && !vm->ended_why && !process_signal(vm->process, 0))
@@ -128,7 +130,7 @@ static void monitor_closed(void *arg, const char *why)
 
 void vm_monitor(struct vm *vm, int fd)
 {
-	struct qmp_hooks hooks = {.event = vm_event, .closed = monitor_closed, .arg = vm};
+	struct qmp_hooks hooks = { .event = vm_event, .closed = monitor_closed, .arg = vm };
 
 	vm->qmp = qmp_new(fd, &hooks);
 }

@@ -29,8 +29,9 @@ static void set_family(struct complete *c)
 {
 	if (str_starts(c->machine, "pc-q35") || str_eq(c->machine, "q35"))
 		c->family = MACHINE_Q35;
-	else if (str_starts(c->machine, "pc-i440fx") || str_starts(c->machine, "pc-0.") || str_starts(c->machine, "pc-1.") ||
-		 str_eq(c->machine, "pc") || str_starts(c->machine, "rhel") || str_starts(c->machine, "pc-"))
+	else if (str_starts(c->machine, "pc-i440fx") || str_starts(c->machine, "pc-0.") ||
+		 str_starts(c->machine, "pc-1.") || str_eq(c->machine, "pc") || str_starts(c->machine, "rhel") ||
+		 str_starts(c->machine, "pc-"))
 		c->family = MACHINE_I440FX;
 	else if (str_eq(c->machine, "microvm"))
 		c->family = MACHINE_MICROVM;
@@ -48,8 +49,8 @@ int qemu_complete_machine(struct complete *c, struct error *err)
 	const struct qemu_machine *m;
 
 	if (!node_is(root, "os/type", "hvm"))
-		return error_set(err, ENOTSUP, "line %ld: <type>%s</type>: QEMU runs 'hvm'", node_line(node_first(root, "os")),
-				 node_get_or(root, "os/type", ""));
+		return error_set(err, ENOTSUP, "line %ld: <type>%s</type>: QEMU runs 'hvm'",
+				 node_line(node_first(root, "os")), node_get_or(root, "os/type", ""));
 	if (!arch)
 		node_set(root, "os/type/@arch", host_arch());
 	else if (str_eq(arch, "i386"))
@@ -60,9 +61,12 @@ int qemu_complete_machine(struct complete *c, struct error *err)
 		return err && err->code ? -err->code : -ENOENT;
 	m = qemu_machine_find(c->caps, wanted ? wanted : default_machine(c->caps, arch));
 	if (!m)
-		return error_set(err, EINVAL, "line %ld: <type machine='%s'>: %s %s has no such machine: q35, pc and microvm are usual; "
-				 "qemu -machine help lists all", node_line(node_first(root, "os/type")), wanted ? wanted : "", c->caps->binary,
-				 c->caps->version);
+		return error_set(
+			err, EINVAL,
+			"line %ld: <type machine='%s'>: %s %s has no such machine: q35, pc and microvm are usual; "
+			"qemu -machine help lists all",
+			node_line(node_first(root, "os/type")), wanted ? wanted : "", c->caps->binary,
+			c->caps->version);
 	node_set(root, "os/type/@machine", m->name);
 	c->machine = node_get(root, "os/type/@machine");
 	set_family(c);
@@ -71,8 +75,8 @@ int qemu_complete_machine(struct complete *c, struct error *err)
 		node_set(root, "devices/emulator", c->caps->binary);
 	}
 	if (m->max_cpus && node_u64(root, "vcpu", 1) > m->max_cpus)
-		return error_set(err, EINVAL, "line %ld: <vcpu>: machine %s takes %u vCPUs at most", node_line(node_first(root, "vcpu")),
-				 m->name, m->max_cpus);
+		return error_set(err, EINVAL, "line %ld: <vcpu>: machine %s takes %u vCPUs at most",
+				 node_line(node_first(root, "vcpu")), m->name, m->max_cpus);
 	return 0;
 }
 
@@ -152,16 +156,18 @@ static void machine_words(struct buf *out, const struct plan *p)
 
 int qemu_plan_machine(struct plan *p, struct error *err unused)
 {
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 	const struct node *root = p->domain;
 	bool kvm = node_is(root, "@type", "kvm");
 
 	machine_words(&words, p);
 	plan_option(p, "-machine", "%s", buf_text(&words));
 	if (kvm && node_is(root, "features/kvm/dirty-ring/@state", "on"))
-		plan_option(p, "-accel", "kvm,dirty-ring-size=%s", node_get_or(root, "features/kvm/dirty-ring/@size", "4096"));
+		plan_option(p, "-accel", "kvm,dirty-ring-size=%s",
+			    node_get_or(root, "features/kvm/dirty-ring/@size", "4096"));
 	else if (!kvm && node_has(root, "features/tcg/tb-cache"))
-		plan_option(p, "-accel", "tcg,tb-size=%llu", (unsigned long long)(node_size(root, "features/tcg/tb-cache", 0) >> 20));
+		plan_option(p, "-accel", "tcg,tb-size=%llu",
+			    (unsigned long long)(node_size(root, "features/tcg/tb-cache", 0) >> 20));
 	else
 		plan_option(p, "-accel", "%s", kvm ? "kvm" : "tcg");
 	return 0;

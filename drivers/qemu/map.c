@@ -49,9 +49,9 @@ const struct qemu_kind *qemu_kind_of_element(const char *element)
 
 static int refuse(const struct prop_use *use, const char *why, struct error *err)
 {
-	return error_set(err, ENOTSUP, "line %ld: <%s>: the qemu driver has no %s%s%s%s%s", node_line(use->node), use->schema->element,
-			 use->prop->path, use->value && *use->value ? "='" : "", use->value ? use->value : "",
-			 use->value && *use->value ? "'" : "", why);
+	return error_set(err, ENOTSUP, "line %ld: <%s>: the qemu driver has no %s%s%s%s%s", node_line(use->node),
+			 use->schema->element, use->prop->path, use->value && *use->value ? "='" : "",
+			 use->value ? use->value : "", use->value && *use->value ? "'" : "", why);
 }
 
 static int check_use(void *arg unused, const struct prop_use *use, struct error *err)
@@ -127,9 +127,10 @@ static int emit_use(void *arg, const struct prop_use *use, struct error *err)
 	return 0;
 }
 
-int qemu_emit_rows(struct plan *p, const struct qemu_kind *kind, const struct node *node, json_t *props, struct error *err)
+int qemu_emit_rows(struct plan *p, const struct qemu_kind *kind, const struct node *node, json_t *props,
+		   struct error *err)
 {
-	struct emit e = {p, props};
+	struct emit e = { p, props };
 
 	return schema_each(kind->schema, node, emit_use, &e, err);
 }
@@ -144,7 +145,9 @@ void qemu_map_print(struct buf *out)
 			const struct qemu_row *row = find_row(p);
 			bool sub = (p->type == T_SUB || p->type == T_LIST) && qemu_kind_of(p->sub);
 			buf_printf(out, "%s/%s %s\n", k->schema->element, p->path,
-				   !row && !sub ? "no" : row && row->arg ? row->arg : "yes");
+				   !row && !sub	     ? "no"
+				   : row && row->arg ? row->arg
+						     : "yes");
 		}
 	}
 }

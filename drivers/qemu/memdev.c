@@ -18,16 +18,21 @@ static int complete(struct complete *c, struct node *n, struct error *err)
 		if (qemu_need(c, n, is(n, "virtio-mem") ? "virtio-mem-pci" : "virtio-pmem-pci", err) < 0)
 			return -ENOTSUP;
 	} else if (node_has(n, "target/address")) {
-		return error_set(err, ENOTSUP, "line %ld: <memory model='%s'>: the base of a DIMM goes into its own <address type='dimm' base=>",
-				 node_line(n), node_get_or(n, "@model", ""));
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <memory model='%s'>: the base of a DIMM goes into its own <address type='dimm' base=>",
+			node_line(n), node_get_or(n, "@model", ""));
 	}
 	if (!node_has(c->domain, "maxMemory") || !node_has(c->domain, "cpu/numa/cell"))
-		return error_set(err, EINVAL, "line %ld: <memory> devices need <maxMemory slots='...'> and at least one <cpu><numa><cell>",
-				 node_line(n));
+		return error_set(
+			err, EINVAL,
+			"line %ld: <memory> devices need <maxMemory slots='...'> and at least one <cpu><numa><cell>",
+			node_line(n));
 	if (size % MIB)
 		node_set_size(n, "target/size", (size + MIB - 1) / MIB * MIB); /* modules are whole MiB */
 	if (!is(n, "virtio-pmem") && !node_has(n, "target/node"))
-		return error_set(err, EINVAL, "line %ld: <memory> needs <node> in its <target>: the guest's NUMA node", node_line(n));
+		return error_set(err, EINVAL, "line %ld: <memory> needs <node> in its <target>: the guest's NUMA node",
+				 node_line(n));
 	return 0;
 }
 
@@ -41,7 +46,9 @@ static const struct address_want *address(struct complete *c, const struct node 
 
 static char *name_it(struct complete *c, const struct node *n)
 {
-	const char *prefix = is(n, "virtio-mem") ? "virtiomem" : is(n, "virtio-pmem") ? "virtiopmem" : node_get_or(n, "@model", "dimm");
+	const char *prefix = is(n, "virtio-mem")    ? "virtiomem"
+			     : is(n, "virtio-pmem") ? "virtiopmem"
+						    : node_get_or(n, "@model", "dimm");
 	unsigned nth = 0;
 
 	if (is(n, "dimm") || is(n, "nvdimm"))
@@ -63,7 +70,7 @@ static json_t *cpuset(const char *text)
 		unsigned long from = strtoul(s + not, &end, 10), to = *end == '-' ? strtoul(end + 1, &end, 10) : from;
 
 		for (; from <= to && from < ARRAY_SIZE(in); from++)
-			in[from] = !not;
+			in[from] = !not ;
 		s = *end ? end + 1 : end;
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(in); i++)
@@ -142,7 +149,8 @@ static void plan_backend(struct plan *p, const struct node *n, const char *id)
 	if (prealloc && !is(n, "virtio-mem"))
 		props_bool(o, "prealloc", true);
 	/* only a file has content that can be thrown away */
-	if (node_yes(n, "@discard") && str_eq(json_string_value(json_object_get(o, "qom-type")), "memory-backend-file") && !is(n, "nvdimm"))
+	if (node_yes(n, "@discard") &&
+	    str_eq(json_string_value(json_object_get(o, "qom-type")), "memory-backend-file") && !is(n, "nvdimm"))
 		props_bool(o, "discard-data", true);
 	props_int(o, "size", node_size(n, "target/size", 0));
 	emit_nodes(p, n, id, prealloc, o);
@@ -157,8 +165,10 @@ static void emit_size(const struct node *n, const char *path, json_t *props, con
 
 static int plan(struct plan *p, const struct node *n, struct error *err)
 {
-	static const char *const qemu_drivers[][2] = { { "dimm", "pc-dimm" }, { "nvdimm", "nvdimm" }, { "virtio-mem", "virtio-mem-pci" },
-						  { "virtio-pmem", "virtio-pmem-pci" } };
+	static const char *const qemu_drivers[][2] = { { "dimm", "pc-dimm" },
+						       { "nvdimm", "nvdimm" },
+						       { "virtio-mem", "virtio-mem-pci" },
+						       { "virtio-pmem", "virtio-pmem-pci" } };
 	autofree char *id = xasprintf("mem%s", qemu_alias(n));
 	json_t *props = json_object();
 	int r;
@@ -191,16 +201,31 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 
 static const char *const qemu_models[] = { "dimm", "nvdimm", "virtio-mem", "virtio-pmem", NULL };
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 const struct qemu_kind qemu_memdev_kind = {
 	.schema = &memdev_schema,
-	.rows = (const struct qemu_row[]){
-		{ "@model", .elsewhere = true, .only = qemu_models },
-		E("@access"), E("@discard"), E("uuid"), E("source/pagesize"), E("source/nodemask"), E("source/path"),
-		E("source/alignsize"), E("source/pmem"), E("target/size"), E("target/node"), E("target/block"), E("target/requested"),
-		E("target/label/size"), E("target/readonly"), E("target/address/@base"), E("acpi/@index"),
-		{ 0 } },
+	.rows = (const struct qemu_row[]){ { "@model", .elsewhere = true, .only = qemu_models },
+					   E("@access"),
+					   E("@discard"),
+					   E("uuid"),
+					   E("source/pagesize"),
+					   E("source/nodemask"),
+					   E("source/path"),
+					   E("source/alignsize"),
+					   E("source/pmem"),
+					   E("target/size"),
+					   E("target/node"),
+					   E("target/block"),
+					   E("target/requested"),
+					   E("target/label/size"),
+					   E("target/readonly"),
+					   E("target/address/@base"),
+					   E("acpi/@index"),
+					   { 0 } },
 	.device = "memory",
 	.complete = complete,
 	.name_it = name_it,

@@ -41,7 +41,8 @@ static int complete_cells(struct node *root, struct error *err)
 	for (struct node *n = node_first(root, "cpu/numa/cell"); n; n = node_next(n, "cell"), i++) {
 		if (!node_has(n, "@id"))
 			node_setf(n, "@id", "%u", i);
-		if (size_parse_unit(str_of(node_get_or(n, "@memory", "")), node_get(n, "@unit"), "KiB", &bytes, err) < 0)
+		if (size_parse_unit(str_of(node_get_or(n, "@memory", "")), node_get(n, "@unit"), "KiB", &bytes, err) <
+		    0)
 			return error_in(err, -EINVAL, "line %ld: <cell>: memory", node_line(n));
 		sum += bytes;
 	}
@@ -55,13 +56,16 @@ static int check_hotplug(const struct node *root, uint64_t memory, struct error 
 	const struct node *max = node_first(root, "maxMemory");
 
 	if (!max && node_has(root, "devices/memory"))
-		return error_set(err, EINVAL, "line %ld: memory devices need a <maxMemory>: how far memory can be plugged",
+		return error_set(err, EINVAL,
+				 "line %ld: memory devices need a <maxMemory>: how far memory can be plugged",
 				 node_line(node_first(root, "devices/memory")));
 	if (!max)
 		return 0;
 	if (!node_has(root, "cpu/numa/cell"))
-		return error_set(err, EINVAL, "line %ld: <maxMemory> needs a guest NUMA node: <cpu><numa><cell id='0' cpus='...' memory='...'/>",
-				 node_line(max));
+		return error_set(
+			err, EINVAL,
+			"line %ld: <maxMemory> needs a guest NUMA node: <cpu><numa><cell id='0' cpus='...' memory='...'/>",
+			node_line(max));
 	if (node_size(root, "maxMemory", 0) < memory)
 		return error_set(err, EINVAL, "line %ld: <maxMemory> is less than <memory>, %llu KiB", node_line(max),
 				 (unsigned long long)(memory / 1024));
@@ -73,9 +77,13 @@ static int check_backing(const struct node *root, struct error *err)
 	const struct node *huge = node_first(root, "memoryBacking/hugepages");
 
 	if (huge && node_is(root, "memoryBacking/allocation/@mode", "ondemand"))
-		return error_set(err, EINVAL, "line %ld: huge pages are taken at once: <allocation mode='ondemand'> does not fit", node_line(huge));
+		return error_set(err, EINVAL,
+				 "line %ld: huge pages are taken at once: <allocation mode='ondemand'> does not fit",
+				 node_line(huge));
 	if (huge && node_is(root, "memoryBacking/source/@type", "anonymous"))
-		return error_set(err, EINVAL, "line %ld: huge pages are not anonymous memory: remove <source type='anonymous'>", node_line(huge));
+		return error_set(err, EINVAL,
+				 "line %ld: huge pages are not anonymous memory: remove <source type='anonymous'>",
+				 node_line(huge));
 	return 0;
 }
 
@@ -88,8 +96,10 @@ int qemu_complete_memory(struct complete *c, struct error *err)
 	if (r < 0)
 		return r;
 	if (bytes < 64 * 1024)
-		return error_set(err, EINVAL, "line %ld: <memory>: %llu bytes are too few for any guest: is the unit right (KiB when there is none)?",
-				 node_line(node_first(root, "memory")), (unsigned long long)bytes);
+		return error_set(
+			err, EINVAL,
+			"line %ld: <memory>: %llu bytes are too few for any guest: is the unit right (KiB when there is none)?",
+			node_line(node_first(root, "memory")), (unsigned long long)bytes);
 	if (!node_has(root, "currentMemory") || node_size(root, "currentMemory", 0) > bytes)
 		node_set_size(root, "currentMemory", bytes); /* as libvirt does */
 	r = check_hotplug(root, bytes, err);
@@ -177,7 +187,8 @@ json_t *qemu_memory_backend(struct plan *p, const char *id, uint64_t size, const
 	bool memfd = str_eq(type, "memory-backend-memfd");
 
 	if (str_eq(type, "memory-backend-file") &&
-	    (node_has(root, "memoryBacking/discard") || node_is(cell, "@discard", "yes")) && !node_is(cell, "@discard", "no"))
+	    (node_has(root, "memoryBacking/discard") || node_is(cell, "@discard", "yes")) &&
+	    !node_is(cell, "@discard", "no"))
 		props_bool(o, "discard-data", true);
 	if (access)
 		props_bool(o, "share", str_eq(access, "shared"));
@@ -197,8 +208,8 @@ static bool needs_backend(const struct node *root)
 	uint64_t size;
 
 	return huge_pages(root, -1, &size) || node_has(root, "memoryBacking/source") ||
-	       node_is(root, "memoryBacking/access/@mode", "shared") || node_has(root, "memoryBacking/allocation/@threads") ||
-	       qemu_has_host_nodes(root, -1);
+	       node_is(root, "memoryBacking/access/@mode", "shared") ||
+	       node_has(root, "memoryBacking/allocation/@threads") || qemu_has_host_nodes(root, -1);
 }
 
 bool qemu_main_backend(const struct plan *p)
@@ -225,7 +236,7 @@ int qemu_plan_memory(struct plan *p, struct error *err unused)
 {
 	const struct node *root = p->domain;
 	uint64_t bytes = main_bytes(root);
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 
 	if (node_has(root, "maxMemory")) {
 		buf_printf(&words, "size=%lluk", (unsigned long long)(bytes / 1024));

@@ -69,7 +69,8 @@ static int plan_sockets(struct plan *p, const struct node *dev)
 
 	for (size_t i = 0; i < ARRAY_SIZE(keys); i++)
 		if (node_is(dev, "@type", keys[i].type))
-			props_strf(o, keys[i].key, "%s:%s", node_get_or(dev, "source/@address", ""), node_get_or(dev, "source/@port", "0"));
+			props_strf(o, keys[i].key, "%s:%s", node_get_or(dev, "source/@address", ""),
+				   node_get_or(dev, "source/@port", "0"));
 	if (node_is(dev, "@type", "udp"))
 		props_strf(o, "localaddr", "%s:%s", node_get_or(dev, "source/local/@address", ""),
 			   node_get_or(dev, "source/local/@port", "0"));
@@ -111,7 +112,8 @@ static int plan_vhostuser(struct plan *p, const struct node *dev)
 	autofree char *what = xasprintf("nic '%s'", qemu_alias(dev));
 	json_t *data = json_object(), *o;
 
-	qemu_plan_socket(p, data, node_get_or(dev, "source/@path", ""), node_is(dev, "source/@mode", "server"), false, what);
+	qemu_plan_socket(p, data, node_get_or(dev, "source/@path", ""), node_is(dev, "source/@mode", "server"), false,
+			 what);
 	if (node_yes(dev, "source/reconnect/@enabled"))
 		props_int(data, "reconnect", node_u64(dev, "source/reconnect/@timeout", 0));
 	qemu_plan_backend(p, qemu_alias(dev), "socket", data);
@@ -127,7 +129,8 @@ static int plan_vdpa(struct plan *p, const struct node *dev)
 {
 	json_t *o = netdev(dev, "vhost-vdpa");
 
-	props_str(o, "vhostdev", plan_file(p, FILE_FDSET, node_get_or(dev, "source/@dev", ""), O_RDWR, "nic '%s'", qemu_alias(dev)));
+	props_str(o, "vhostdev",
+		  plan_file(p, FILE_FDSET, node_get_or(dev, "source/@dev", ""), O_RDWR, "nic '%s'", qemu_alias(dev)));
 	if (node_u64(dev, "driver/@queues", 1) > 1)
 		props_int(o, "queues", node_u64(dev, "driver/@queues", 1));
 	plan_item(p, ITEM_NETDEV, o);
@@ -138,9 +141,10 @@ static const struct {
 	const char *type;
 	int (*plan)(struct plan *p, const struct node *dev);
 } backends[] = {
-	{ "user", plan_user },	   { "mcast", plan_sockets },	     { "server", plan_sockets }, { "client", plan_sockets },
-	{ "udp", plan_sockets },   { "network", plan_tap },	     { "bridge", plan_tap },	 { "direct", plan_tap },
-	{ "ethernet", plan_tap },  { "vhostuser", plan_vhostuser }, { "vdpa", plan_vdpa },
+	{ "user", plan_user },		 { "mcast", plan_sockets }, { "server", plan_sockets },
+	{ "client", plan_sockets },	 { "udp", plan_sockets },   { "network", plan_tap },
+	{ "bridge", plan_tap },		 { "direct", plan_tap },    { "ethernet", plan_tap },
+	{ "vhostuser", plan_vhostuser }, { "vdpa", plan_vdpa },
 };
 
 int qemu_plan_netdev(struct plan *p, const struct node *dev, struct error *err)
@@ -150,5 +154,6 @@ int qemu_plan_netdev(struct plan *p, const struct node *dev, struct error *err)
 	for (size_t i = 0; i < ARRAY_SIZE(backends); i++)
 		if (str_eq(backends[i].type, type))
 			return backends[i].plan(p, dev);
-	return error_set(err, ENOTSUP, "line %ld: <interface type='%s'>: QEMU has no such connection", node_line(dev), type);
+	return error_set(err, ENOTSUP, "line %ld: <interface type='%s'>: QEMU has no such connection", node_line(dev),
+			 type);
 }

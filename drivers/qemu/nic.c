@@ -9,7 +9,8 @@ static bool is_virtio(const struct node *dev)
 {
 	const char *model = node_get_or(dev, "model/@type", "");
 
-	return str_eq(model, "virtio") || str_eq(model, "virtio-transitional") || str_eq(model, "virtio-non-transitional");
+	return str_eq(model, "virtio") || str_eq(model, "virtio-transitional") ||
+	       str_eq(model, "virtio-non-transitional");
 }
 
 static bool is_hostdev(const struct node *dev)
@@ -64,8 +65,11 @@ static const char *qom_name(const char *model)
 {
 	static const struct {
 		const char *model, *name;
-	} all[] = { { "virtio", "virtio-net-pci" }, { "virtio-transitional", "virtio-net-pci-transitional" },
-		    { "virtio-non-transitional", "virtio-net-pci-non-transitional" }, { "netfront", NULL }, { "Am79C970A", "pcnet" },
+	} all[] = { { "virtio", "virtio-net-pci" },
+		    { "virtio-transitional", "virtio-net-pci-transitional" },
+		    { "virtio-non-transitional", "virtio-net-pci-non-transitional" },
+		    { "netfront", NULL },
+		    { "Am79C970A", "pcnet" },
 		    { "am79c970a", "pcnet" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(all); i++)
@@ -86,8 +90,10 @@ static int complete_model(const struct complete *c, struct node *dev, struct err
 			model = usual[i];
 	name = qom_name(model);
 	if (!name || (c->caps && !qemu_has(c->caps, name)))
-		return error_set(err, ENOTSUP, "line %ld: <interface>: %s has no model '%s': virtio, e1000e, e1000 and rtl8139 are usual",
-				 node_line(dev), c->caps->binary, model);
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <interface>: %s has no model '%s': virtio, e1000e, e1000 and rtl8139 are usual",
+			node_line(dev), c->caps->binary, model);
 	if (!node_has(dev, "model/@type"))
 		node_set(dev, "model/@type", model);
 	return 0;
@@ -96,14 +102,17 @@ static int complete_model(const struct complete *c, struct node *dev, struct err
 /* What only a virtio card has. */
 static int check_virtio(const struct node *dev, struct error *err)
 {
-	static const char *const only[] = { "@txmode", "@ioeventfd", "@event_idx", "@rx_queue_size", "@tx_queue_size", "@rss",
-					    "@rss_hash_report", "@iommu", "@ats", "@packed", "@page_per_vq", "host", "guest", NULL };
+	static const char *const only[] = { "@txmode",	      "@ioeventfd", "@event_idx",	"@rx_queue_size",
+					    "@tx_queue_size", "@rss",	    "@rss_hash_report", "@iommu",
+					    "@ats",	      "@packed",    "@page_per_vq",	"host",
+					    "guest",	      NULL };
 	const struct node *driver = node_child(dev, "driver");
 
 	for (int i = 0; driver && !is_virtio(dev) && !is_hostdev(dev) && only[i]; i++)
 		if (node_has(driver, only[i]))
-			return error_set(err, ENOTSUP, "line %ld: <interface>: <driver> %s is for model 'virtio', not '%s'", node_line(driver),
-					 only[i] + (only[i][0] == '@'), node_get_or(dev, "model/@type", ""));
+			return error_set(
+				err, ENOTSUP, "line %ld: <interface>: <driver> %s is for model 'virtio', not '%s'",
+				node_line(driver), only[i] + (only[i][0] == '@'), node_get_or(dev, "model/@type", ""));
 	return 0;
 }
 
@@ -115,7 +124,8 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 		return r;
 	complete_mac(c, dev);
 	if (node_is(dev, "rom/@enabled", "no") && (node_has(dev, "rom/@file") || node_has(dev, "rom/@bar")))
-		return error_set(err, EINVAL, "line %ld: <rom enabled='no'> has no file and no bar", node_line(node_child(dev, "rom")));
+		return error_set(err, EINVAL, "line %ld: <rom enabled='no'> has no file and no bar",
+				 node_line(node_child(dev, "rom")));
 	return check_virtio(dev, err);
 }
 
@@ -127,7 +137,8 @@ static char *name_it(struct complete *c, const struct node *dev)
 	if (!is_hostdev(dev))
 		return NULL;
 	n = node_count(c->domain, "devices/hostdev");
-	for (const struct node *o = node_first(c->domain, "devices/interface"); o && o != dev; o = node_next(o, "interface"))
+	for (const struct node *o = node_first(c->domain, "devices/interface"); o && o != dev;
+	     o = node_next(o, "interface"))
 		n += is_hostdev(o);
 	return xasprintf("hostdev%u", n);
 }
@@ -166,8 +177,9 @@ static void add_common(struct plan *p, const struct node *dev, json_t *props)
 	if (node_is(dev, "rom/@enabled", "no"))
 		props_str(props, "romfile", "");
 	else if (node_has(dev, "rom/@file"))
-		props_str(props, "romfile", plan_file(p, FILE_BY_NAME, node_get(dev, "rom/@file"), 0 /* O_RDONLY */, "rom of nic '%s'",
-						      qemu_alias(dev)));
+		props_str(props, "romfile",
+			  plan_file(p, FILE_BY_NAME, node_get(dev, "rom/@file"), 0 /* O_RDONLY */, "rom of nic '%s'",
+				    qemu_alias(dev)));
 	if (boot)
 		props_int(props, "bootindex", boot);
 	if (node_is(dev, "teaming/@type", "persistent"))
@@ -185,7 +197,8 @@ static int plan_hostdev(struct plan *p, const struct node *dev, struct error *er
 	if (r < 0)
 		return r;
 	props_strf(props, "host", "%04x:%02x:%02x.%x", (unsigned)node_u64(dev, "source/address/@domain", 0),
-		   (unsigned)node_u64(dev, "source/address/@bus", 0), (unsigned)node_u64(dev, "source/address/@slot", 0),
+		   (unsigned)node_u64(dev, "source/address/@bus", 0),
+		   (unsigned)node_u64(dev, "source/address/@slot", 0),
 		   (unsigned)node_u64(dev, "source/address/@function", 0));
 	add_common(p, dev, props);
 	plan_item(p, ITEM_DEVICE, props);
@@ -202,8 +215,8 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 		return plan_hostdev(p, dev, err);
 	r = qemu_plan_netdev(p, dev, err);
 	if (r == 0)
-		r = qemu_device_props(p, &qemu_interface_kind, dev, is_virtio(dev) ? qemu_virtio_name(p, "virtio-net", dev) : driver,
-				      &props, err);
+		r = qemu_device_props(p, &qemu_interface_kind, dev,
+				      is_virtio(dev) ? qemu_virtio_name(p, "virtio-net", dev) : driver, &props, err);
 	if (r < 0)
 		return r;
 	add_queues(dev, props);
@@ -229,49 +242,113 @@ static int set(struct domain *d, struct node *dev, const struct prop *row, struc
 
 /* ---- rows ---- */
 
-static int emit_txmode(struct plan *p unused, const struct node *base unused, const char *value, json_t *props, struct error *err unused)
+static int emit_txmode(struct plan *p unused, const struct node *base unused, const char *value, json_t *props,
+		       struct error *err unused)
 {
 	props_str(props, "tx", str_eq(value, "iothread") ? "bh" : "timer");
 	return 0;
 }
 
-static int emit_rombar(struct plan *p unused, const struct node *base unused, const char *value, json_t *props, struct error *err unused)
+static int emit_rombar(struct plan *p unused, const struct node *base unused, const char *value, json_t *props,
+		       struct error *err unused)
 {
 	props_int(props, "rombar", str_eq(value, "on"));
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
-#define A(path, name) { path, .arg = name }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
+#define A(path, name)                                                                                                  \
+	{                                                                                                              \
+		path, .arg = name                                                                                      \
+	}
 
-static const char *const types[] = { "network", "bridge", "direct", "user", "ethernet", "vhostuser", "hostdev", "vdpa", "udp",
-				     "mcast",	"server", "client", NULL };
+static const char *const types[] = { "network", "bridge", "direct", "user",   "ethernet", "vhostuser", "hostdev",
+				     "vdpa",	"udp",	  "mcast",  "server", "client",	  NULL };
 static const char *const backends[] = { "qemu", "vhost", "vfio", NULL };
 static const struct qemu_row rows[] = {
 	{ "@type", .elsewhere = true, .only = types },
-	E("@managed"), E("@trustGuestRxFilters"), E("mac/@address"), E("mac/@type"), E("mac/@check"),
-	E("source/@network"), E("source/@portgroup"), E("source/@bridge"), E("source/@macTableManager"), E("source/@dev"),
-	E("source/@mode"), E("source/@type"), E("source/@path"), E("source/@address"), E("source/@port"),
-	E("source/local/@address"), E("source/local/@port"), E("source/reconnect/@enabled"), E("source/reconnect/@timeout"),
-	E("target/@dev"), E("target/@managed"), E("model/@type"), E("link/@state"), E("mtu/@size"), E("boot/@order"),
+	E("@managed"),
+	E("@trustGuestRxFilters"),
+	E("mac/@address"),
+	E("mac/@type"),
+	E("mac/@check"),
+	E("source/@network"),
+	E("source/@portgroup"),
+	E("source/@bridge"),
+	E("source/@macTableManager"),
+	E("source/@dev"),
+	E("source/@mode"),
+	E("source/@type"),
+	E("source/@path"),
+	E("source/@address"),
+	E("source/@port"),
+	E("source/local/@address"),
+	E("source/local/@port"),
+	E("source/reconnect/@enabled"),
+	E("source/reconnect/@timeout"),
+	E("target/@dev"),
+	E("target/@managed"),
+	E("model/@type"),
+	E("link/@state"),
+	E("mtu/@size"),
+	E("boot/@order"),
 	{ "driver/@name", .elsewhere = true, .only = backends },
 	{ "driver/@txmode", .emit = emit_txmode },
-	A("driver/@ioeventfd", "ioeventfd"), A("driver/@event_idx", "event_idx"), E("driver/@queues"),
-	A("driver/@rx_queue_size", "rx_queue_size"), A("driver/@tx_queue_size", "tx_queue_size"), A("driver/@rss", "rss"),
+	A("driver/@ioeventfd", "ioeventfd"),
+	A("driver/@event_idx", "event_idx"),
+	E("driver/@queues"),
+	A("driver/@rx_queue_size", "rx_queue_size"),
+	A("driver/@tx_queue_size", "tx_queue_size"),
+	A("driver/@rss", "rss"),
 	A("driver/@rss_hash_report", "hash"),
 	QEMU_VIRTIO_ROWS,
-	A("driver/host/@csum", "csum"), A("driver/host/@gso", "gso"), A("driver/host/@tso4", "host_tso4"),
-	A("driver/host/@tso6", "host_tso6"), A("driver/host/@ecn", "host_ecn"), A("driver/host/@ufo", "host_ufo"),
-	A("driver/host/@mrg_rxbuf", "mrg_rxbuf"), A("driver/guest/@csum", "guest_csum"), A("driver/guest/@tso4", "guest_tso4"),
-	A("driver/guest/@tso6", "guest_tso6"), A("driver/guest/@ecn", "guest_ecn"), A("driver/guest/@ufo", "guest_ufo"),
-	E("backend/@type"), E("backend/@tap"), E("backend/@vhost"), E("backend/@logFile"), E("backend/@hostname"), E("backend/@fqdn"),
-	E("virtualport/@type"), E("virtualport/parameters/@managerid"), E("virtualport/parameters/@typeid"),
-	E("virtualport/parameters/@typeidversion"), E("virtualport/parameters/@instanceid"), E("virtualport/parameters/@interfaceid"),
-	E("virtualport/parameters/@profileid"), E("vlan/@trunk"), E("port/@isolated"),
-	E("bandwidth/inbound/@average"), E("bandwidth/inbound/@peak"), E("bandwidth/inbound/@burst"), E("bandwidth/inbound/@floor"),
-	E("bandwidth/outbound/@average"), E("bandwidth/outbound/@peak"), E("bandwidth/outbound/@burst"),
-	E("filterref/@filter"), E("tune/sndbuf"), E("coalesce/rx/frames/@max"), E("teaming/@type"), E("teaming/@persistent"),
-	E("script/@path"), E("downscript/@path"), { "rom/@bar", .emit = emit_rombar }, E("rom/@enabled"), E("rom/@file"),
+	A("driver/host/@csum", "csum"),
+	A("driver/host/@gso", "gso"),
+	A("driver/host/@tso4", "host_tso4"),
+	A("driver/host/@tso6", "host_tso6"),
+	A("driver/host/@ecn", "host_ecn"),
+	A("driver/host/@ufo", "host_ufo"),
+	A("driver/host/@mrg_rxbuf", "mrg_rxbuf"),
+	A("driver/guest/@csum", "guest_csum"),
+	A("driver/guest/@tso4", "guest_tso4"),
+	A("driver/guest/@tso6", "guest_tso6"),
+	A("driver/guest/@ecn", "guest_ecn"),
+	A("driver/guest/@ufo", "guest_ufo"),
+	E("backend/@type"),
+	E("backend/@tap"),
+	E("backend/@vhost"),
+	E("backend/@logFile"),
+	E("backend/@hostname"),
+	E("backend/@fqdn"),
+	E("virtualport/@type"),
+	E("virtualport/parameters/@managerid"),
+	E("virtualport/parameters/@typeid"),
+	E("virtualport/parameters/@typeidversion"),
+	E("virtualport/parameters/@instanceid"),
+	E("virtualport/parameters/@interfaceid"),
+	E("virtualport/parameters/@profileid"),
+	E("vlan/@trunk"),
+	E("port/@isolated"),
+	E("bandwidth/inbound/@average"),
+	E("bandwidth/inbound/@peak"),
+	E("bandwidth/inbound/@burst"),
+	E("bandwidth/inbound/@floor"),
+	E("bandwidth/outbound/@average"),
+	E("bandwidth/outbound/@peak"),
+	E("bandwidth/outbound/@burst"),
+	E("filterref/@filter"),
+	E("tune/sndbuf"),
+	E("coalesce/rx/frames/@max"),
+	E("teaming/@type"),
+	E("teaming/@persistent"),
+	E("script/@path"),
+	E("downscript/@path"),
+	{ "rom/@bar", .emit = emit_rombar },
+	E("rom/@enabled"),
+	E("rom/@file"),
 	QEMU_DEVICE_ROWS,
 	{ 0 },
 };
@@ -294,7 +371,9 @@ const struct qemu_kind qemu_nic_ip_kind = {
 };
 const struct qemu_kind qemu_nic_route_kind = {
 	.schema = &nic_route_schema,
-	.rows = (const struct qemu_row[]){ E("@family"), E("@address"), E("@netmask"), E("@prefix"), E("@gateway"), E("@metric"), { 0 } },
+	.rows =
+		(const struct qemu_row[]){
+			E("@family"), E("@address"), E("@netmask"), E("@prefix"), E("@gateway"), E("@metric"), { 0 } },
 };
 const struct qemu_kind qemu_nic_tag_kind = {
 	.schema = &nic_tag_schema,

@@ -13,12 +13,12 @@ bool qemu_in_set(const char *set, int64_t number)
 	for (const char *s = set; s && *s; s = *end ? end + 1 : end) {
 		bool not = *s == '^';
 		long from = strtol(s + not, &end, 10), to = from;
-		if (end == s + not)
+		if (end == s + not )
 			break;
 		if (*end == '-')
 			to = strtol(end + 1, &end, 10);
 		if (number >= from && number <= to)
-			in = !not;
+			in = !not ;
 	}
 	return in;
 }
@@ -74,8 +74,8 @@ static int check_host_set(const struct node *n, struct error *err)
 		char path[64];
 		snprintf(path, sizeof(path), "/sys/devices/system/node/node%d", i);
 		if (qemu_in_set(node_get(n, "@nodeset"), i) && access(path, F_OK) < 0)
-			return error_set(err, ENXIO, "line %ld: <%s nodeset='%s'>: this host has no NUMA node %d", node_line(n), node_name(n),
-					 node_get(n, "@nodeset"), i);
+			return error_set(err, ENXIO, "line %ld: <%s nodeset='%s'>: this host has no NUMA node %d",
+					 node_line(n), node_name(n), node_get(n, "@nodeset"), i);
 	}
 	return 0;
 }
@@ -101,12 +101,15 @@ static int check_cell_cpus(const struct node *root, const struct node *cell, str
 		if (!qemu_in_set(cpus, i))
 			continue;
 		if ((uint64_t)i >= vcpus)
-			return error_set(err, EINVAL, "line %ld: <cell cpus='%s'>: there is no vCPU %lld: <vcpu> says %llu", node_line(cell), cpus,
-					 (long long)i, (unsigned long long)vcpus);
+			return error_set(err, EINVAL,
+					 "line %ld: <cell cpus='%s'>: there is no vCPU %lld: <vcpu> says %llu",
+					 node_line(cell), cpus, (long long)i, (unsigned long long)vcpus);
 		for (const struct node *o = node_next(cell, "cell"); o; o = node_next(o, "cell"))
 			if (qemu_in_set(node_get(o, "@cpus"), i))
-				return error_set(err, EINVAL, "line %ld: <cell cpus='%s'>: vCPU %lld is in the cell of line %ld as well",
-						 node_line(o), node_get(o, "@cpus"), (long long)i, node_line(cell));
+				return error_set(
+					err, EINVAL,
+					"line %ld: <cell cpus='%s'>: vCPU %lld is in the cell of line %ld as well",
+					node_line(o), node_get(o, "@cpus"), (long long)i, node_line(cell));
 	}
 	return 0;
 }
@@ -140,19 +143,27 @@ int qemu_check_numa(struct complete *c, struct error *err)
 			return r;
 		for (const struct node *s = node_first(n, "distances/sibling"); s; s = node_next(s, "sibling"))
 			if (node_u64(s, "@id", 0) >= cells)
-				return error_set(err, EINVAL, "line %ld: <sibling id='%s'>: there is no such cell", node_line(s), node_get(s, "@id"));
+				return error_set(err, EINVAL, "line %ld: <sibling id='%s'>: there is no such cell",
+						 node_line(s), node_get(s, "@id"));
 	}
 	if (m && node_has(m, "@nodeset") && node_is(m, "@placement", "auto"))
-		return error_set(err, EINVAL, "line %ld: <numatune><memory>: nodeset and placement='auto' exclude each other", node_line(m));
+		return error_set(err, EINVAL,
+				 "line %ld: <numatune><memory>: nodeset and placement='auto' exclude each other",
+				 node_line(m));
 	if (m && !node_has(m, "@nodeset") && node_is(m, "@placement", "static"))
-		return error_set(err, EINVAL, "line %ld: <numatune><memory placement='static'> needs nodeset='...'", node_line(m));
+		return error_set(err, EINVAL, "line %ld: <numatune><memory placement='static'> needs nodeset='...'",
+				 node_line(m));
 	for (const struct node *n = node_first(root, "numatune/memnode"); n; n = node_next(n, "memnode")) {
 		if (node_u64(n, "@cellid", 0) >= cells)
-			return error_set(err, EINVAL, "line %ld: <memnode cellid='%s'>: there is no such cell", node_line(n), node_get(n, "@cellid"));
+			return error_set(err, EINVAL, "line %ld: <memnode cellid='%s'>: there is no such cell",
+					 node_line(n), node_get(n, "@cellid"));
 		if (memnode_of(root, node_u64(n, "@cellid", 0)) != n)
-			return error_set(err, EINVAL, "line %ld: <memnode cellid='%s'> is given twice", node_line(n), node_get(n, "@cellid"));
+			return error_set(err, EINVAL, "line %ld: <memnode cellid='%s'> is given twice", node_line(n),
+					 node_get(n, "@cellid"));
 		if (node_is(n, "@mode", "restrictive") != (m && node_is(m, "@mode", "restrictive")) && m)
-			return error_set(err, EINVAL, "line %ld: <memnode>: mode 'restrictive' is for all of <numatune> or none", node_line(n));
+			return error_set(err, EINVAL,
+					 "line %ld: <memnode>: mode 'restrictive' is for all of <numatune> or none",
+					 node_line(n));
 	}
 	return 0;
 }
@@ -174,13 +185,16 @@ static uint64_t initiator_of(const struct node *root, const struct node *cell)
 
 	if (node_has(cell, "@cpus"))
 		return id;
-	for (const struct node *l = node_first(root, "cpu/numa/interconnects/latency"); l; l = node_next(l, "latency")) {
-		if (node_u64(l, "@target", UINT64_MAX) != id || node_u64(l, "@cache", 0) || node_u64(l, "@value", 0) >= best)
+	for (const struct node *l = node_first(root, "cpu/numa/interconnects/latency"); l;
+	     l = node_next(l, "latency")) {
+		if (node_u64(l, "@target", UINT64_MAX) != id || node_u64(l, "@cache", 0) ||
+		    node_u64(l, "@value", 0) >= best)
 			continue;
 		best = node_u64(l, "@value", 0);
 		found = node_u64(l, "@initiator", 0);
 	}
-	for (const struct node *n = node_first(root, "cpu/numa/cell"); n && found == UINT64_MAX; n = node_next(n, "cell"))
+	for (const struct node *n = node_first(root, "cpu/numa/cell"); n && found == UINT64_MAX;
+	     n = node_next(n, "cell"))
 		if (node_has(n, "@cpus"))
 			found = node_u64(n, "@id", 0);
 	return found == UINT64_MAX ? 0 : found;
@@ -203,7 +217,7 @@ static void plan_cells(struct plan *p)
 	for (const struct node *n = node_first(root, "cpu/numa/cell"); n; n = node_next(n, "cell")) {
 		autofree char *id = xasprintf("ram-node%llu", (unsigned long long)node_u64(n, "@id", 0));
 		uint64_t bytes = qemu_cell_bytes(n);
-		autobuf struct buf words = {0};
+		autobuf struct buf words = { 0 };
 		buf_printf(&words, "node,nodeid=%llu", (unsigned long long)node_u64(n, "@id", 0));
 		numa_cpus(&words, node_get_or(n, "@cpus", ""));
 		if (qemu_has_hmat(root))
@@ -220,7 +234,8 @@ static void plan_distances(struct plan *p)
 {
 	for (const struct node *n = node_first(p->domain, "cpu/numa/cell"); n; n = node_next(n, "cell"))
 		for (const struct node *s = node_first(n, "distances/sibling"); s; s = node_next(s, "sibling"))
-			plan_option(p, "-numa", "dist,src=%s,dst=%s,val=%s", node_get_or(n, "@id", "0"), node_get(s, "@id"), node_get(s, "@value"));
+			plan_option(p, "-numa", "dist,src=%s,dst=%s,val=%s", node_get_or(n, "@id", "0"),
+				    node_get(s, "@id"), node_get(s, "@value"));
 }
 
 static uint64_t sized(const struct node *n, const char *value, const char *unit, const char *deflt)
@@ -234,13 +249,14 @@ static uint64_t sized(const struct node *n, const char *value, const char *unit,
 /* One <latency> or <bandwidth>. */
 static void plan_link(struct plan *p, const struct node *n)
 {
-	static const char *const levels[] = {"memory", "first-level", "second-level", "third-level"};
+	static const char *const levels[] = { "memory", "first-level", "second-level", "third-level" };
 	uint64_t cache = node_u64(n, "@cache", 0);
 	bool latency = str_eq(node_name(n), "latency");
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 
-	buf_printf(&words, "hmat-lb,initiator=%s,target=%s,hierarchy=%s,data-type=%s-%s", node_get_or(n, "@initiator", "0"),
-		   node_get_or(n, "@target", "0"), levels[cache < ARRAY_SIZE(levels) ? cache : 0], node_get_or(n, "@type", "access"), node_name(n));
+	buf_printf(&words, "hmat-lb,initiator=%s,target=%s,hierarchy=%s,data-type=%s-%s",
+		   node_get_or(n, "@initiator", "0"), node_get_or(n, "@target", "0"),
+		   levels[cache < ARRAY_SIZE(levels) ? cache : 0], node_get_or(n, "@type", "access"), node_name(n));
 	if (latency)
 		buf_printf(&words, ",latency=%s", node_get_or(n, "@value", "0"));
 	else
@@ -253,10 +269,13 @@ static void plan_cache(struct plan *p, const struct node *cell, const struct nod
 	const char *associativity = node_get_or(cache, "@associativity", "none");
 	const char *policy = node_get_or(cache, "@policy", "none");
 
-	plan_option(p, "-numa", "hmat-cache,node-id=%s,size=%lluK,level=%s,associativity=%s,policy=%s,line=%llu", node_get_or(cell, "@id", "0"),
-		    (unsigned long long)(sized(cache, "size/@value", "size/@unit", "KiB") / 1024), node_get_or(cache, "@level", "1"),
-		    str_eq(associativity, "full") ? "complex" : associativity,
-		    str_eq(policy, "writeback") ? "write-back" : str_eq(policy, "writethrough") ? "write-through" : policy,
+	plan_option(p, "-numa", "hmat-cache,node-id=%s,size=%lluK,level=%s,associativity=%s,policy=%s,line=%llu",
+		    node_get_or(cell, "@id", "0"),
+		    (unsigned long long)(sized(cache, "size/@value", "size/@unit", "KiB") / 1024),
+		    node_get_or(cache, "@level", "1"), str_eq(associativity, "full") ? "complex" : associativity,
+		    str_eq(policy, "writeback")	     ? "write-back"
+		    : str_eq(policy, "writethrough") ? "write-through"
+						     : policy,
 		    (unsigned long long)sized(cache, "line/@value", "line/@unit", "bytes"));
 }
 

@@ -22,7 +22,8 @@ struct nvram_job {
 
 char *qemu_default_nvram(const struct node *root)
 {
-	return xasprintf("%s/nvram/%s_VARS.fd", config.state_dir ? config.state_dir : "/var/lib/domfs", node_get_or(root, "uuid", "new"));
+	return xasprintf("%s/nvram/%s_VARS.fd", config.state_dir ? config.state_dir : "/var/lib/domfs",
+			 node_get_or(root, "uuid", "new"));
 }
 
 bool qemu_nvram_is_ours(const struct node *root, const char *path)
@@ -119,23 +120,26 @@ int qemu_prepare_nvram(struct domain *d, struct error *err)
 	const struct node *os = node_first(domain_live(d), "os");
 	autofree char *path = xstrdup(node_get_or(os, "nvram/source/@file", node_get_or(os, "nvram", "")));
 	autofree char *template = xstrdup(node_get(os, "nvram/@template"));
-	autoerror struct error missing = {0};
+	autoerror struct error missing = { 0 };
 	struct nvram_job *j;
 	uid_t uid;
 	gid_t gid;
 	bool ours = qemu_nvram_is_ours(domain_live(d), path);
 
-	if (path[0] != '/' || !node_is(os, "loader/@type", "pflash") || run(d, ours, check_there, job_new(path), &missing) == 0)
+	if (path[0] != '/' || !node_is(os, "loader/@type", "pflash") ||
+	    run(d, ours, check_there, job_new(path), &missing) == 0)
 		return 0;
 	if (missing.code != ENOENT)
 		return error_set(err, missing.code, "UEFI variables: %s", missing.text);
 	if (!template)
-		return error_set(err, ENOENT, "UEFI variables: '%s' is not there, and <nvram> has no template='...' to make it from", path);
+		return error_set(err, ENOENT,
+				 "UEFI variables: '%s' is not there, and <nvram> has no template='...' to make it from",
+				 path);
 	j = job_new(path);
 	j->make_dir = ours;
 	domain_owner(d, &uid, &gid);
 	j->template = open_as(domain_worker(d), uid, gid, template, O_RDONLY, NVRAM_TIMEOUT_MS, err);
-	if (j->template < 0) {
+	if (j->template <0) {
 		int r = j->template;
 		job_free(j);
 		return error_in(err, r, "the template of its UEFI variables");

@@ -12,12 +12,17 @@ int qemu_check_os(struct complete *c, struct error *err)
 	for (struct node *n = node_child(node_first(root, "devices"), NULL); n; n = node_next(n, NULL))
 		per_device = per_device || node_has(n, "boot/@order");
 	if (per_device && node_has(root, "os/boot"))
-		return error_set(err, EINVAL, "line %ld: <boot dev> in <os> and <boot order> in a device exclude each other: use one of them",
-				 node_line(node_first(root, "os/boot")));
+		return error_set(
+			err, EINVAL,
+			"line %ld: <boot dev> in <os> and <boot order> in a device exclude each other: use one of them",
+			node_line(node_first(root, "os/boot")));
 	if ((node_has(root, "os/initrd") || node_has(root, "os/cmdline")) && !node_has(root, "os/kernel"))
-		return error_set(err, EINVAL, "line %ld: <os>: an initrd or cmdline needs a <kernel>", node_line(node_first(root, "os")));
-	if (node_yes(root, "os/bios/@useserial") && !node_has(root, "devices/serial") && !node_has(root, "devices/console"))
-		return error_set(err, EINVAL, "line %ld: <bios useserial='yes'> needs a <serial> device", node_line(node_first(root, "os/bios")));
+		return error_set(err, EINVAL, "line %ld: <os>: an initrd or cmdline needs a <kernel>",
+				 node_line(node_first(root, "os")));
+	if (node_yes(root, "os/bios/@useserial") && !node_has(root, "devices/serial") &&
+	    !node_has(root, "devices/console"))
+		return error_set(err, EINVAL, "line %ld: <bios useserial='yes'> needs a <serial> device",
+				 node_line(node_first(root, "os/bios")));
 	if (!per_device && !node_has(root, "os/boot") && !node_has(root, "os/kernel"))
 		node_set(root, "os/boot/@dev", "hd");
 	return 0;
@@ -30,8 +35,9 @@ static bool first_of_kind(const struct node *dev, const char *kind)
 
 	for (; n && n != dev; n = node_next(n, node_name(dev))) {
 		const char *device = node_get_or(n, "@device", "disk");
-		if (str_eq(kind, "network") || str_eq(kind, "fd") ? str_eq(kind, "network") || str_eq(device, "floppy") :
-		    str_eq(kind, "cdrom") ? str_eq(device, "cdrom") : str_eq(device, "disk") || str_eq(device, "lun"))
+		if (str_eq(kind, "network") || str_eq(kind, "fd") ? str_eq(kind, "network") || str_eq(device, "floppy")
+		    : str_eq(kind, "cdrom")			  ? str_eq(device, "cdrom")
+								  : str_eq(device, "disk") || str_eq(device, "lun"))
 			return false;
 	}
 	return true;
@@ -65,12 +71,13 @@ static void plan_kernel(struct plan *p, const struct node *os)
 {
 	static const struct {
 		const char *path, *option;
-	} files[] = {{"kernel", "-kernel"}, {"initrd", "-initrd"}, {"dtb", "-dtb"}, {"shim", "-shim"}};
+	} files[] = { { "kernel", "-kernel" }, { "initrd", "-initrd" }, { "dtb", "-dtb" }, { "shim", "-shim" } };
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++) {
 		const char *path = node_get(os, files[i].path);
 		if (path && *path)
-			plan_option(p, files[i].option, "%s", plan_file(p, FILE_BY_NAME, path, O_RDONLY, "%s", files[i].path));
+			plan_option(p, files[i].option, "%s",
+				    plan_file(p, FILE_BY_NAME, path, O_RDONLY, "%s", files[i].path));
 	}
 	if (node_has(os, "cmdline") && *node_get(os, "cmdline"))
 		plan_option(p, "-append", "%s", node_get(os, "cmdline"));
@@ -84,7 +91,8 @@ static void plan_tables(struct plan *p, const struct node *os)
 		if (raw)
 			plan_option(p, "-acpitable", "file=%s", file);
 		else
-			plan_option(p, "-acpitable", "sig=%s,file=%s", node_is(t, "@type", "msdm") ? "MSDM" : "SLIC", file);
+			plan_option(p, "-acpitable", "sig=%s,file=%s", node_is(t, "@type", "msdm") ? "MSDM" : "SLIC",
+				    file);
 	}
 }
 
@@ -99,13 +107,14 @@ static void plan_sleep(struct plan *p)
 	if (node_has(root, "pm/suspend-to-disk/@enabled"))
 		plan_option(p, "-global", "%s.disable_s4=%d", chip, !node_yes(root, "pm/suspend-to-disk/@enabled"));
 	if (node_has(root, "features/smm/tseg"))
-		plan_option(p, "-global", "mch.extended-tseg-mbytes=%llu", (unsigned long long)(node_size(root, "features/smm/tseg", 0) >> 20));
+		plan_option(p, "-global", "mch.extended-tseg-mbytes=%llu",
+			    (unsigned long long)(node_size(root, "features/smm/tseg", 0) >> 20));
 }
 
 int qemu_plan_boot(struct plan *p, struct error *err unused)
 {
 	const struct node *os = node_first(p->domain, "os");
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 
 	plan_sleep(p);
 	if (node_has(os, "bootmenu/@enable")) {

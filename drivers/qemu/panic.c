@@ -10,8 +10,8 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 		node_set(dev, "@model", "isa");
 	for (const struct node *o = node_first(c->domain, "devices/panic"); o && o != dev; o = node_next(o, "panic"))
 		if (node_is(o, "@model", node_get(dev, "@model")))
-			return error_set(err, ENOTSUP, "line %ld: <panic>: line %ld has one of model '%s' already", node_line(dev), node_line(o),
-					 node_get(dev, "@model"));
+			return error_set(err, ENOTSUP, "line %ld: <panic>: line %ld has one of model '%s' already",
+					 node_line(dev), node_line(o), node_get(dev, "@model"));
 	if (node_is(dev, "@model", "hyperv") && node_first(dev, "address"))
 		return error_set(err, EINVAL, "line %ld: <panic model='hyperv'> has no address", node_line(dev));
 	if (node_is(dev, "@model", "hyperv"))

@@ -15,19 +15,21 @@ static int parse_cpuset(const char *text, cpu_set_t *set, struct error *err)
 		bool not = *p == '^';
 		char *end;
 		unsigned long from = strtoul(p + not, &end, 10), to = from;
-		if (end == p + not)
-			return error_set(err, EINVAL, "'%s' is not a CPU set: write numbers and ranges, as in 0-3,^2,7", text);
+		if (end == p + not )
+			return error_set(err, EINVAL, "'%s' is not a CPU set: write numbers and ranges, as in 0-3,^2,7",
+					 text);
 		if (*end == '-')
 			to = strtoul(end + 1, &end, 10);
 		for (unsigned long c = from; c <= to && c < CPU_SETSIZE; c++) {
-			if (not)
+			if (not )
 				CPU_CLR(c, set);
 			else
 				CPU_SET(c, set);
 		}
 		p = *end == ',' ? end + 1 : end;
 		if (*end && *end != ',')
-			return error_set(err, EINVAL, "'%s' is not a CPU set: write numbers and ranges, as in 0-3,^2,7", text);
+			return error_set(err, EINVAL, "'%s' is not a CPU set: write numbers and ranges, as in 0-3,^2,7",
+					 text);
 	}
 	return 0;
 }

@@ -98,7 +98,9 @@ const char *plan_file(struct plan *p, enum file_how how, const char *path, int f
 	struct plan_file *f = xcalloc(1, sizeof(*f));
 	va_list ap;
 
-	*f = (struct plan_file){.number = p->next_file++, .how = how, .path = xstrdup(path), .flags = flags, .fd = -1};
+	*f = (struct plan_file){
+		.number = p->next_file++, .how = how, .path = xstrdup(path), .flags = flags, .fd = -1
+	};
 	if (what_fmt) {
 		va_start(ap, what_fmt);
 		if (vasprintf(&f->what, what_fmt, ap) < 0)

@@ -95,7 +95,7 @@ int qemu_screenshot(struct domain *d, struct buf *png, struct error *err)
  * definition: taking its one connection would shut them out. */
 int qemu_console(struct domain *d, struct error *err)
 {
-	static const char *const kinds[] = {"devices/serial", "devices/console", NULL};
+	static const char *const kinds[] = { "devices/serial", "devices/console", NULL };
 	const char *other = NULL;
 
 	for (int k = 0; kinds[k]; k++) {
@@ -113,7 +113,9 @@ int qemu_console(struct domain *d, struct error *err)
 		}
 	}
 	if (other)
-		return error_set(err, ENODEV, "its serial port is of type '%s', which is connected elsewhere: the console file "
-					      "needs <serial type='pty'/>", other);
+		return error_set(err, ENODEV,
+				 "its serial port is of type '%s', which is connected elsewhere: the console file "
+				 "needs <serial type='pty'/>",
+				 other);
 	return error_set(err, ENODEV, "it has no serial port: add <serial type='pty'/>");
 }

@@ -36,7 +36,11 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 }
 
 static const struct qemu_row rows[] = {
-	{ "@backend", .elsewhere = true }, { "path", .elsewhere = true }, { "size", .elsewhere = true }, QEMU_DEVICE_ROWS, { 0 },
+	{ "@backend", .elsewhere = true },
+	{ "path", .elsewhere = true },
+	{ "size", .elsewhere = true },
+	QEMU_DEVICE_ROWS,
+	{ 0 },
 };
 const struct qemu_kind qemu_pstore_kind = {
 	.schema = &pstore_schema,

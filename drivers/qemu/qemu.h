@@ -21,21 +21,21 @@
 /* ---- what is known of a QEMU binary (caps.c) ---- */
 
 struct qemu_machine {
-	char *name, *alias;	/* "pc-q35-7.2", "q35" */
+	char *name, *alias; /* "pc-q35-7.2", "q35" */
 	unsigned max_cpus;
 	bool hotpluggable_cpus, is_default;
 	char *default_cpu;
 };
 struct qemu_caps {
-	char *binary;		/* as it is executed */
-	char *version;		/* "7.2.22" */
-	unsigned v;		/* 7002022: major * 1000000 + minor * 1000 + micro */
+	char *binary;  /* as it is executed */
+	char *version; /* "7.2.22" */
+	unsigned v;    /* 7002022: major * 1000000 + minor * 1000 + micro */
 	struct qemu_machine *machines;
 	size_t nmachines;
-	struct hash *types;	/* QOM types that it has: "virtio-blk-pci" */
+	struct hash *types; /* QOM types that it has: "virtio-blk-pci" */
 	struct hash *cpu_models;
 	bool kvm_usable;
-	char *kvm_why;		/* one line: why or why not */
+	char *kvm_why; /* one line: why or why not */
 };
 /* For ARCH ("x86_64"); EMULATOR as the definition names it or NULL.  Probed once (QMP on a -machine none process), remembered by the binary's
  * path, size and mtime in memory and in a cache file of the state directory; when it cannot be probed: NULL and *err.
@@ -52,9 +52,9 @@ enum item_kind {
 	ITEM_OPTION,   /* an option and its text: -m size=..., -boot strict=on; command line only */
 	ITEM_OBJECT,   /* -object JSON / object-add */
 	ITEM_BLOCKDEV, /* -blockdev JSON / blockdev-add */
-	ITEM_CHARDEV,  /* {"id":..,"backend":{..}} as QMP has it; -chardev needs the key=value form, which argv.c makes */
-	ITEM_NETDEV,   /* -netdev JSON / netdev_add */
-	ITEM_DEVICE,   /* -device JSON / device_add */
+	ITEM_CHARDEV, /* {"id":..,"backend":{..}} as QMP has it; -chardev needs the key=value form, which argv.c makes */
+	ITEM_NETDEV,  /* -netdev JSON / netdev_add */
+	ITEM_DEVICE,  /* -device JSON / device_add */
 	ITEM_AUDIODEV, /* -audiodev; command line only */
 	ITEM_TPMDEV,   /* -tpmdev; command line only */
 };
@@ -65,7 +65,7 @@ struct plan_item {
 	json_t *props;
 };
 enum file_how {
-	FILE_FDSET,   /* QEMU opens it through qemu_open: "/dev/fdset/N" */
+	FILE_FDSET, /* QEMU opens it through qemu_open: "/dev/fdset/N" */
 	FILE_BY_NAME, /* QEMU opens it with fopen (kernel, initrd, ACPI tables): "/proc/self/fd/N" (life.c sees that it can) */
 	FILE_LISTEN,  /* a listening unix socket at PATH: the text is the descriptor's number or name for "fd" */
 	FILE_CONNECT, /* a connected unix socket to PATH: likewise */
@@ -75,21 +75,21 @@ struct plan_file {
 	unsigned number; /* N: the fdset, or the descriptor's number in QEMU */
 	enum file_how how;
 	char *path;
-	int flags;	 /* O_RDONLY, O_RDWR, O_WRONLY|O_CREAT|O_APPEND ... */
-	char *what;	 /* for messages: "disk 'vda'" */
-	char *text;	 /* what stands in the command for it */
-	int fd;		 /* -1 until life.c or hotplug.c opened it */
-	bool ours;	 /* a file of domfs itself (log, replay): opened with our rights, not the owner's */
+	int flags;  /* O_RDONLY, O_RDWR, O_WRONLY|O_CREAT|O_APPEND ... */
+	char *what; /* for messages: "disk 'vda'" */
+	char *text; /* what stands in the command for it */
+	int fd;	    /* -1 until life.c or hotplug.c opened it */
+	bool ours;  /* a file of domfs itself (log, replay): opened with our rights, not the owner's */
 };
 struct plan {
-	const struct node *domain;	/* <domain>, complete */
+	const struct node *domain; /* <domain>, complete */
 	const struct qemu_caps *caps;
-	struct vec items;		/* struct plan_item */
-	struct vec files;		/* struct plan_file */
-	unsigned next_file;		/* number of the next file; hot-plug starts above all that were used */
-	bool dry;			/* domfs check: the user's own paths stand where descriptors would */
+	struct vec items;   /* struct plan_item */
+	struct vec files;   /* struct plan_file */
+	unsigned next_file; /* number of the next file; hot-plug starts above all that were used */
+	bool dry;	    /* domfs check: the user's own paths stand where descriptors would */
 	bool hotplug;
-	const char *run_dir;		/* where sockets and logs lie; in a dry run a made-up one */
+	const char *run_dir; /* where sockets and logs lie; in a dry run a made-up one */
 	const char *name;
 };
 struct plan *plan_new(const struct node *domain, const struct qemu_caps *caps, const char *run_dir, bool dry);
@@ -100,7 +100,8 @@ void plan_option(struct plan *p, const char *option, const char *fmt, ...) print
 /* Take over PROPS. */
 void plan_item(struct plan *p, enum item_kind kind, json_t *props);
 /* The text that stands in the command for PATH; borrowed until the plan is freed. */
-const char *plan_file(struct plan *p, enum file_how how, const char *path, int flags, const char *what_fmt, ...) printf_like(5, 6);
+const char *plan_file(struct plan *p, enum file_how how, const char *path, int flags, const char *what_fmt, ...)
+	printf_like(5, 6);
 /* The whole machine: all options and devices in the order QEMU needs. */
 int qemu_plan_domain(struct plan *p, struct error *err);
 /* One device element only (hot-plug, unplug). */
@@ -121,11 +122,12 @@ void props_onoff(json_t *props, const char *key, const char *text);
 /* ---- rows (map.c) ---- */
 
 struct qemu_row {
-	const char *path;  /* of the schema's row */
-	const char *arg;   /* becomes this property of the device's JSON: numbers as numbers, on/off and yes/no as booleans, sizes as bytes */
+	const char *path; /* of the schema's row */
+	const char *
+		arg; /* becomes this property of the device's JSON: numbers as numbers, on/off and yes/no as booleans, sizes as bytes */
 	/* Becomes this code: adds to PROPS (the device's JSON) or to the plan. */
 	int (*emit)(struct plan *p, const struct node *base, const char *value, json_t *props, struct error *err);
-	bool elsewhere;	   /* handled by the kind's own code */
+	bool elsewhere;		 /* handled by the kind's own code */
 	const char *const *only; /* T_ENUM: the words that QEMU has, when not all of the schema's */
 };
 
@@ -154,25 +156,37 @@ const struct qemu_kind *qemu_kind_of_element(const char *element);
 /* Every property that DOC sets has a row, or -ENOTSUP "line 7: <disk>: the qemu driver has no ...". */
 int qemu_map_check(const struct node *domain, struct error *err);
 /* Sets in PROPS all .arg rows of KIND that NODE sets, and calls their .emit (sub-schemas that have a kind included). */
-int qemu_emit_rows(struct plan *p, const struct qemu_kind *kind, const struct node *node, json_t *props, struct error *err);
+int qemu_emit_rows(struct plan *p, const struct qemu_kind *kind, const struct node *node, json_t *props,
+		   struct error *err);
 /* What each row becomes, as text (host/drivers/qemu/capabilities). */
 void qemu_map_print(struct buf *out);
 
 /* ---- completion (complete.c) and addresses (address.c) ---- */
 
 struct complete {
-	struct node *domain;		/* <domain> */
-	const struct node *old;		/* the definition it replaces, or NULL */
+	struct node *domain;	/* <domain> */
+	const struct node *old; /* the definition it replaces, or NULL */
 	const struct qemu_caps *caps;
-	const char *machine;		/* canonical: "pc-q35-7.2" */
+	const char *machine; /* canonical: "pc-q35-7.2" */
 	enum { MACHINE_I440FX, MACHINE_Q35, MACHINE_MICROVM, MACHINE_ISAPC, MACHINE_OTHER } family;
-	struct address_pool *pool;	/* address.c */
+	struct address_pool *pool; /* address.c */
 };
 int qemu_complete(struct doc *full, const struct doc *old, struct error *err);
 
-enum address_bus { BUS_NONE, BUS_PCI, BUS_PCI_INTEGRATED, BUS_DRIVE, BUS_USB, BUS_VIRTIO_SERIAL, BUS_CCID, BUS_ISA, BUS_MMIO, BUS_DIMM };
+enum address_bus {
+	BUS_NONE,
+	BUS_PCI,
+	BUS_PCI_INTEGRATED,
+	BUS_DRIVE,
+	BUS_USB,
+	BUS_VIRTIO_SERIAL,
+	BUS_CCID,
+	BUS_ISA,
+	BUS_MMIO,
+	BUS_DIMM
+};
 enum {
-	WANT_PCIE = 1,	   /* prefers an express slot (a root port of its own on q35) */
+	WANT_PCIE = 1, /* prefers an express slot (a root port of its own on q35) */
 	WANT_HOTPLUG = 2,
 	WANT_ROOT_BUS = 4, /* must sit on bus 0 */
 	WANT_OWN_SLOT = 8, /* not a function of a shared slot */
@@ -180,7 +194,8 @@ enum {
 struct address_want {
 	enum address_bus bus;
 	unsigned flags;
-	uint8_t slot, function; /* BUS_PCI_INTEGRATED: fixed by the chipset (0x1f.2 for ich9 SATA, 0x01.1 for piix3 IDE, 0x01.2 USB) */
+	uint8_t slot,
+		function; /* BUS_PCI_INTEGRATED: fixed by the chipset (0x1f.2 for ich9 SATA, 0x01.1 for piix3 IDE, 0x01.2 USB) */
 };
 /* Gives every device that wants an address and has none a free one, adds the controllers and root ports that this takes, and refuses
  * collisions and addresses that do not fit ("PCI address 0000:00:02.0 is in use by ...").  What OLD gave to the same alias stays. */

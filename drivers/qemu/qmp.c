@@ -76,17 +76,17 @@ static void fail(struct qmp *q, const char *why)
 /* Writes one message as far as the socket takes it: 1 all, 0 not now, -1 broken. */
 static int push(struct qmp *q, struct message *m)
 {
-	char control[CMSG_SPACE(sizeof(int))] = {0};
+	char control[CMSG_SPACE(sizeof(int))] = { 0 };
 	struct iovec iov;
-	struct msghdr hdr = {.msg_iov = &iov, .msg_iovlen = 1};
+	struct msghdr hdr = { .msg_iov = &iov, .msg_iovlen = 1 };
 
 	while (m->sent < m->text.n) {
-		iov = (struct iovec){m->text.p + m->sent, m->text.n - m->sent};
+		iov = (struct iovec){ m->text.p + m->sent, m->text.n - m->sent };
 		if (m->fd >= 0) {
 			hdr.msg_control = control;
 			hdr.msg_controllen = sizeof(control);
 			struct cmsghdr *c = CMSG_FIRSTHDR(&hdr);
-			*c = (struct cmsghdr){CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS};
+			*c = (struct cmsghdr){ CMSG_LEN(sizeof(int)), SOL_SOCKET, SCM_RIGHTS };
 			memcpy(CMSG_DATA(c), &m->fd, sizeof(int));
 		} else {
 			hdr.msg_control = NULL;
@@ -260,7 +260,7 @@ void qmp_free(struct qmp *q)
 {
 	if (!q)
 		return;
-	q->hooks = (struct qmp_hooks){0};
+	q->hooks = (struct qmp_hooks){ 0 };
 	enter(q);
 	fail(q, "");
 	q->freed = true;
@@ -354,8 +354,9 @@ int qmp_finish(struct call *c, int64_t timeout_ms, json_t **ret, struct error *e
 	if (!c->reply && !c->dead) { /* not dead: the connection is alive */
 		TAILQ_REMOVE(&c->q->calls, c, link);
 		if (r == -ETIMEDOUT)
-			error_set(err, ETIMEDOUT, "QEMU did not answer %s within %lld ms: it is stopped, stuck or very busy", c->command,
-				  (long long)timeout_ms);
+			error_set(err, ETIMEDOUT,
+				  "QEMU did not answer %s within %lld ms: it is stopped, stuck or very busy",
+				  c->command, (long long)timeout_ms);
 		else
 			error_set(err, -r, "%s was interrupted", c->command);
 	} else if (!c->reply) {
@@ -370,8 +371,8 @@ int qmp_finish(struct call *c, int64_t timeout_ms, json_t **ret, struct error *e
 	return r;
 }
 
-int qmp_command(struct qmp *q, const char *command, json_t *args, int pass_fd, int64_t timeout_ms,
-		json_t **ret, struct error *err)
+int qmp_command(struct qmp *q, const char *command, json_t *args, int pass_fd, int64_t timeout_ms, json_t **ret,
+		struct error *err)
 {
 	return qmp_finish(qmp_begin(q, command, args, pass_fd), timeout_ms, ret, err);
 }

@@ -31,8 +31,8 @@ must_check int qmp_greeting(struct qmp *q, int64_t timeout_ms, struct error *err
 /* Sends COMMAND and waits for its reply.  ARGS may be NULL and is taken over; PASS_FD (or -1) travels along and stays the caller's.
  * *RET (may be NULL) gets the "return" value, the caller's.  -EREMOTEIO with QEMU's own words when it refuses, -ETIMEDOUT when it does not
  * answer (the late reply is dropped), -ECANCELED, -ENOTCONN.  Task only. */
-must_check int qmp_command(struct qmp *q, const char *command, json_t *args, int pass_fd, int64_t timeout_ms, json_t **ret,
-			   struct error *err);
+must_check int qmp_command(struct qmp *q, const char *command, json_t *args, int pass_fd, int64_t timeout_ms,
+			   json_t **ret, struct error *err);
 
 /* The same in two steps, so that several commands travel at once and their replies come back together: COMMAND (static text) is sent, and each
  * call must be finished once, by a task, which frees it. */

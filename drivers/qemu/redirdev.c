@@ -76,7 +76,10 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const struct qemu_row rows[] = {
 	E("@bus"), QEMU_CHARDEV_ROWS, { "boot/@order", .arg = "bootindex" }, QEMU_DEVICE_ROWS, { 0 },
@@ -92,9 +95,13 @@ const struct qemu_kind qemu_redirdev_kind = {
 };
 
 static const struct qemu_row filter_rows[] = { { 0 } };
-const struct qemu_kind qemu_redirfilter_kind = { .schema = &redirfilter_schema, .rows = filter_rows, .device = "redirfilter" };
+const struct qemu_kind qemu_redirfilter_kind = { .schema = &redirfilter_schema,
+						 .rows = filter_rows,
+						 .device = "redirfilter" };
 
 const struct qemu_kind qemu_redirfilter_usbdev_kind = {
 	.schema = &redirfilter_usbdev_schema,
-	.rows = (const struct qemu_row[]){ E("@class"), E("@vendor"), E("@product"), E("@version"), E("@allow"), { 0 } },
+	.rows =
+		(const struct qemu_row[]){
+			E("@class"), E("@vendor"), E("@product"), E("@version"), E("@allow"), { 0 } },
 };

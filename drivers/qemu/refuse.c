@@ -21,7 +21,8 @@ static int refuse_source(const struct node *disk, const struct node *image, stru
 		{ "auth", "secrets are not built yet: a login at a storage server cannot be given" },
 		{ "source/auth", "secrets are not built yet: a login at a storage server cannot be given" },
 		{ "encryption", "secrets are not built yet: the passphrase of an encrypted image cannot be given" },
-		{ "source/encryption", "secrets are not built yet: the passphrase of an encrypted image cannot be given" },
+		{ "source/encryption",
+		  "secrets are not built yet: the passphrase of an encrypted image cannot be given" },
 		{ "source/cookies", "secrets are not built yet: cookies cannot be given" },
 		{ "source/@fdgroup", "descriptors of a group are not built yet: name the file" },
 		{ "source/reservations", "persistent reservations are not built yet" },
@@ -67,7 +68,8 @@ static int refuse_hostdev(const struct node *n, struct error *err)
 static int refuse_filesystem(const struct node *n, struct error *err)
 {
 	if (node_is(n, "driver/@type", "virtiofs") && !node_has(n, "source/@socket"))
-		return refuse(n, err, "running virtiofsd is not built yet: run it yourself and give <source socket='...'/>");
+		return refuse(n, err,
+			      "running virtiofsd is not built yet: run it yourself and give <source socket='...'/>");
 	if (node_is(n, "driver/@type", "virtiofs"))
 		return 0;
 	return refuse(n, err, "9p shares are not built yet: QEMU would open the files by itself");
@@ -88,14 +90,16 @@ static int refuse_interface(const struct node *n, struct error *err)
 static int refuse_memory(const struct node *n, struct error *err)
 {
 	if (node_has(n, "source/path"))
-		return refuse(n, err, "memory that lies in a file is not built yet: QEMU would open the file by itself");
+		return refuse(n, err,
+			      "memory that lies in a file is not built yet: QEMU would open the file by itself");
 	return 0;
 }
 
 static int refuse_shmem(const struct node *n, struct error *err)
 {
 	if (!node_is(n, "model/@type", "ivshmem-doorbell"))
-		return refuse(n, err, "memory shared through /dev/shm is not built yet: QEMU would open the file by itself");
+		return refuse(n, err,
+			      "memory shared through /dev/shm is not built yet: QEMU would open the file by itself");
 	return 0;
 }
 
@@ -103,8 +107,12 @@ static const struct {
 	const char *element;
 	int (*fn)(const struct node *n, struct error *err);
 } checks[] = {
-	{ "disk", refuse_disk },	     { "hostdev", refuse_hostdev },	{ "filesystem", refuse_filesystem },
-	{ "controller", refuse_controller }, { "interface", refuse_interface }, { "memory", refuse_memory },
+	{ "disk", refuse_disk },
+	{ "hostdev", refuse_hostdev },
+	{ "filesystem", refuse_filesystem },
+	{ "controller", refuse_controller },
+	{ "interface", refuse_interface },
+	{ "memory", refuse_memory },
 	{ "shmem", refuse_shmem },
 };
 

@@ -19,7 +19,8 @@ static const struct {
 	{ "interface", "@type", "hostdev", "host device assignment is not built yet: use type='user'" },
 	{ "interface", "filterref", NULL, "network filters are not built yet: the guest would be without its filter" },
 	{ "interface", "bandwidth", NULL, "bandwidth limits are not built yet: the guest would be without its limits" },
-	{ "interface", "backend/@type", "passt", "passt is not built yet: leave <backend> out for QEMU's own user-mode network" },
+	{ "interface", "backend/@type", "passt",
+	  "passt is not built yet: leave <backend> out for QEMU's own user-mode network" },
 	{ "interface", "script", NULL, "scripts are not run: type='user' needs none" },
 	{ "interface", "downscript", NULL, "scripts are not run: type='user' needs none" },
 	{ "interface", "virtualport", NULL, "switch ports are not built yet" },
@@ -35,16 +36,19 @@ static const struct {
 	{ "graphics", "@type", "sdl", "windows on the host's screen are not built yet: use vnc" },
 	{ "graphics", "@type", "dbus", "the D-Bus display is not built yet: use vnc" },
 	{ "tpm", "backend/@type", "emulator", "running swtpm is not built yet" },
-	{ "tpm", "backend/@type", "passthrough", "the host's TPM cannot be given yet: QEMU would look for its cancel file by itself" },
+	{ "tpm", "backend/@type", "passthrough",
+	  "the host's TPM cannot be given yet: QEMU would look for its cancel file by itself" },
 	{ "audio", "@type", "alsa", "sound of the host is not built yet: use type='none' or 'file'" },
 	{ "audio", "@type", "oss", "sound of the host is not built yet: use type='none' or 'file'" },
 	{ "audio", "@type", "jack", "sound of the host is not built yet: use type='none' or 'file'" },
 	{ "audio", "@type", "pulseaudio", "sound of the host is not built yet: use type='none' or 'file'" },
 	{ "audio", "@type", "pipewire", "sound of the host is not built yet: use type='none' or 'file'" },
 	{ "audio", "@type", "sdl", "sound of the host is not built yet: use type='none' or 'file'" },
-	{ "audio", "@path", NULL, "a sound file would be opened by QEMU itself: leave path out, it is written into the guest's own directory" },
+	{ "audio", "@path", NULL,
+	  "a sound file would be opened by QEMU itself: leave path out, it is written into the guest's own directory" },
 	{ "smartcard", "@mode", "host", "the host's smart cards cannot be given: use mode='passthrough'" },
-	{ "smartcard", "@mode", "host-certificates", "QEMU would open the certificates by itself: use mode='passthrough'" },
+	{ "smartcard", "@mode", "host-certificates",
+	  "QEMU would open the certificates by itself: use mode='passthrough'" },
 	{ "pstore", "@backend", NULL, "QEMU would have to open its file by itself: not built yet" },
 	{ "video", "driver/@name", "vhostuser", "vhost-user display processes are not built yet" },
 };
@@ -75,7 +79,9 @@ static int check_chardev(const struct node *dev, struct error *err)
 	if (node_is(dev, "@type", "tcp") && node_yes(s, "@tls"))
 		return refuse(dev, err, "TLS is not built yet: there are no certificates");
 	if (node_is(dev, "@type", "unix") && node_yes(s, "reconnect/@enabled"))
-		return refuse(dev, err, "<reconnect> of a unix socket: QEMU would have to open it by itself: leave reconnect out or use mode='bind'");
+		return refuse(
+			dev, err,
+			"<reconnect> of a unix socket: QEMU would have to open it by itself: leave reconnect out or use mode='bind'");
 	return 0;
 }
 
@@ -85,7 +91,9 @@ static int check_nic(const struct node *dev, struct error *err)
 	const char *type = node_get_or(dev, "@type", "");
 
 	if (word_index(one_queue, type) >= 0 && node_u64(dev, "driver/@queues", 1) > 1)
-		return error_set(err, ENOTSUP, "line %ld: <interface type='%s'> has one queue: leave <driver queues=> out", node_line(dev), type);
+		return error_set(err, ENOTSUP,
+				 "line %ld: <interface type='%s'> has one queue: leave <driver queues=> out",
+				 node_line(dev), type);
 	if (node_yes(dev, "source/reconnect/@enabled"))
 		return refuse(dev, err, "<reconnect>: QEMU would have to open the socket by itself: leave it out");
 	return 0;
@@ -103,8 +111,10 @@ static int check_vsock(const struct node *dev, struct error *err)
 static int check_graphics(const struct node *dev, struct error *err)
 {
 	if (node_is(dev, "listen/@type", "socket") && *node_get_or(dev, "listen/@socket", ""))
-		return refuse(dev, err, "QEMU would have to make the socket by itself, with its own rights: leave the path out, the socket is then "
-					"in the guest's own directory");
+		return refuse(
+			dev, err,
+			"QEMU would have to make the socket by itself, with its own rights: leave the path out, the socket is then "
+			"in the guest's own directory");
 	return 0;
 }
 
@@ -114,9 +124,9 @@ static int check_one(const struct node *dev, struct error *err)
 		const char *element;
 		int (*fn)(const struct node *dev, struct error *err);
 	} checks[] = {
-		{ "serial", check_chardev },   { "parallel", check_chardev },  { "console", check_chardev }, { "channel", check_chardev },
-		{ "redirdev", check_chardev }, { "smartcard", check_chardev }, { "interface", check_nic },   { "vsock", check_vsock },
-		{ "graphics", check_graphics },
+		{ "serial", check_chardev },  { "parallel", check_chardev }, { "console", check_chardev },
+		{ "channel", check_chardev }, { "redirdev", check_chardev }, { "smartcard", check_chardev },
+		{ "interface", check_nic },   { "vsock", check_vsock },	     { "graphics", check_graphics },
 	};
 	int r = check_rules(dev, err);
 

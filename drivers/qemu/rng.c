@@ -41,8 +41,9 @@ static int plan_backend(struct plan *p, const struct node *dev, struct error *er
 	if (str_eq(model, "egd"))
 		props_strf(o, "chardev", "char%s", qemu_alias(dev));
 	if (str_eq(model, "random"))
-		props_str(o, "filename", plan_file(p, FILE_FDSET, node_get_or(backend, "", "/dev/urandom"), O_RDONLY | O_NONBLOCK, "rng '%s'",
-						   qemu_alias(dev)));
+		props_str(o, "filename",
+			  plan_file(p, FILE_FDSET, node_get_or(backend, "", "/dev/urandom"), O_RDONLY | O_NONBLOCK,
+				    "rng '%s'", qemu_alias(dev)));
 	plan_item(p, ITEM_OBJECT, o);
 	return 0;
 }
@@ -65,7 +66,10 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const struct qemu_row rows[] = {
 	E("@model"), E("rate/@bytes"), E("rate/@period"), QEMU_VIRTIO_ROWS, QEMU_DEVICE_ROWS, { 0 },

@@ -7,14 +7,17 @@
 #include "devices.h"
 
 static const char *const protocols[] = { "raw", "telnet", NULL };
-static const char *const types[] = { "pty", "null", "vc", "dev", "file", "pipe", "stdio", "udp", "tcp", "unix", "spicevmc",
-				     "spiceport", "qemu-vdagent", "dbus", NULL };
+static const char *const types[] = { "pty", "null", "vc",	"dev",	     "file",	     "pipe", "stdio", "udp",
+				     "tcp", "unix", "spicevmc", "spiceport", "qemu-vdagent", "dbus", NULL };
 static const char *const serial_targets[] = { "isa-serial", "usb-serial", "pci-serial", "isa-debug", NULL };
 static const char *const console_targets[] = { "serial", "virtio", NULL };
 
-#define CHARDEV \
-	{ "@type", .elsewhere = true, .only = types }, { "protocol/@type", .elsewhere = true, .only = protocols }, \
-	{ "log/@file", .elsewhere = true }, { "log/@append", .elsewhere = true }
+#define CHARDEV                                                                                                        \
+	{ "@type", .elsewhere = true, .only = types }, { "protocol/@type", .elsewhere = true, .only = protocols },     \
+		{ "log/@file", .elsewhere = true },                                                                    \
+	{                                                                                                              \
+		"log/@append", .elsewhere = true                                                                       \
+	}
 
 /* Ports are numbered from the highest that is written down. */
 static void complete_port(struct node *dev)
@@ -129,11 +132,7 @@ static int plan_parallel(struct plan *p, const struct node *dev, struct error *e
 }
 
 static const struct qemu_row parallel_rows[] = {
-	CHARDEV,
-	QEMU_DEVICE_ROWS,
-	{ "target/@type", .elsewhere = true },
-	{ "target/@port", .elsewhere = true },
-	{ 0 },
+	CHARDEV, QEMU_DEVICE_ROWS, { "target/@type", .elsewhere = true }, { "target/@port", .elsewhere = true }, { 0 },
 };
 const struct qemu_kind qemu_parallel_kind = {
 	.schema = &parallel_schema,

@@ -5,8 +5,8 @@
 
 /* Linux moves the balloon by up to 256 pages at a time, many times a second; one that stands still this long will not move. */
 #define BALLOON_STILL_MS 8000
-#define BALLOON_LOOK_MS 50
-#define CPU_WAIT_MS 15000
+#define BALLOON_LOOK_MS	 50
+#define CPU_WAIT_MS	 15000
 
 /* ---- vCPUs ---- */
 
@@ -18,7 +18,7 @@ static bool is_present(json_t *slot)
 /* Order of plugging: by socket, die, core, thread as QEMU's own default numbering has it; the list comes from QEMU in reverse. */
 static int64_t slot_key(json_t *slot)
 {
-	static const char *const keys[] = {"node-id", "socket-id", "die-id", "cluster-id", "core-id", "thread-id"};
+	static const char *const keys[] = { "node-id", "socket-id", "die-id", "cluster-id", "core-id", "thread-id" };
 	json_t *props = json_object_get(slot, "props");
 	int64_t key = 0;
 
@@ -33,7 +33,8 @@ static json_t *pick(json_t *slots, bool present)
 	json_t *slot, *best = NULL;
 	size_t i;
 
-	json_array_foreach(slots, i, slot) {
+	json_array_foreach(slots, i, slot)
+	{
 		if (is_present(slot) != present)
 			continue;
 		if (!best || (present ? slot_key(slot) > slot_key(best) : slot_key(slot) < slot_key(best)))
@@ -48,9 +49,8 @@ static uint64_t present_cpus(json_t *slots)
 	json_t *slot;
 	size_t i;
 
-	json_array_foreach(slots, i, slot)
-		if (is_present(slot))
-			n += json_integer_value(json_object_get(slot, "vcpus-count"));
+	json_array_foreach(slots, i, slot) if (is_present(slot)) n +=
+		json_integer_value(json_object_get(slot, "vcpus-count"));
 	return n;
 }
 
@@ -71,9 +71,7 @@ static int slot_is_free(struct domain *d, int64_t key, struct error *err)
 	int r = qmp_call(d, "query-hotpluggable-cpus", NULL, &slots, err);
 	size_t i;
 
-	json_array_foreach(slots, i, slot)
-		if (slot_key(slot) == key)
-			r = !is_present(slot);
+	json_array_foreach(slots, i, slot) if (slot_key(slot) == key) r = !is_present(slot);
 	json_decref(slots);
 	return r;
 }
@@ -92,8 +90,10 @@ static int unplug_cpu(struct vm *vm, json_t *slot, struct error *err)
 		if (r != 0)
 			break;
 		if (now_monotonic_ms() > until)
-			return error_set(err, ETIMEDOUT, "the guest has not let go of a vCPU within %d s: it is booting, or has no vCPU hot-plug",
-					 CPU_WAIT_MS / 1000);
+			return error_set(
+				err, ETIMEDOUT,
+				"the guest has not let go of a vCPU within %d s: it is booting, or has no vCPU hot-plug",
+				CPU_WAIT_MS / 1000);
 		r = task_sleep(BALLOON_LOOK_MS);
 		if (r < 0)
 			return error_set(err, -r, "interrupted; the guest may still let go of a vCPU");
@@ -115,7 +115,8 @@ static int step_cpus(struct vm *vm, uint64_t want, struct error *err)
 	if (have == want)
 		r = 1;
 	else if (!slot)
-		r = error_set(err, ENOTSUP, "this machine type takes no more vCPUs while it runs: it has %llu", (unsigned long long)have);
+		r = error_set(err, ENOTSUP, "this machine type takes no more vCPUs while it runs: it has %llu",
+			      (unsigned long long)have);
 	else
 		r = have < want ? plug_cpu(vm->d, slot, have, err) : unplug_cpu(vm, slot, err);
 	json_decref(slots);
@@ -125,7 +126,7 @@ static int step_cpus(struct vm *vm, uint64_t want, struct error *err)
 static int set_cpus(struct domain *d, struct node *root unused, struct str text, struct error *err)
 {
 	autovm struct vm *vm = vm_of(d) ? vm_ref(vm_of(d)) : NULL;
-	struct news n = {.kind = NEWS_CPUS};
+	struct news n = { .kind = NEWS_CPUS };
 	int r = u64_parse(text, 1, 65535, &n.value, err);
 
 	if (!vm)
@@ -169,8 +170,11 @@ static int follow_balloon(struct domain *d, uint64_t bytes, struct error *err)
 			last = now;
 			since = now_monotonic_ms();
 		} else if (now_monotonic_ms() - since > BALLOON_STILL_MS) {
-			return error_set(err, ETIMEDOUT, "the guest's balloon stays at %llu bytes: it is booting, has no balloon driver, or cannot spare "
-					 "the memory", (unsigned long long)now);
+			return error_set(
+				err, ETIMEDOUT,
+				"the guest's balloon stays at %llu bytes: it is booting, has no balloon driver, or cannot spare "
+				"the memory",
+				(unsigned long long)now);
 		}
 		r = task_sleep(BALLOON_LOOK_MS);
 		if (r < 0)
@@ -189,7 +193,9 @@ static int set_memory(struct domain *d, struct node *root, struct str text, stru
 	if (r < 0)
 		return r;
 	if (vm && !vm->balloon)
-		return error_set(err, ENOTSUP, "the guest has no balloon (<memballoon model='none'/>): change memory while it is off");
+		return error_set(
+			err, ENOTSUP,
+			"the guest has no balloon (<memballoon model='none'/>): change memory while it is off");
 	r = tell_balloon(d, bytes, err);
 	if (r == 0)
 		r = follow_balloon(d, bytes, err);
@@ -205,8 +211,8 @@ static const struct {
 	const char *path;
 	int (*fn)(struct domain *d, struct node *root, struct str text, struct error *err);
 } domain_rows[] = {
-	{"vcpu/@current", set_cpus},
-	{"currentMemory", set_memory},
+	{ "vcpu/@current", set_cpus },
+	{ "currentMemory", set_memory },
 };
 
 int qemu_set(struct domain *d, struct node *dev, const struct prop *row, struct str text, struct error *err)
@@ -220,5 +226,6 @@ int qemu_set(struct domain *d, struct node *dev, const struct prop *row, struct 
 	} else if (kind && kind->set) {
 		return kind->set(d, dev, row, text, err);
 	}
-	return error_set(err, ENOTSUP, "%s of <%s> cannot change while the guest runs: shut it down first", row->path, node_name(dev));
+	return error_set(err, ENOTSUP, "%s of <%s> cannot change while the guest runs: shut it down first", row->path,
+			 node_name(dev));
 }

@@ -51,7 +51,8 @@ static void plan_doorbell(struct plan *p, const struct node *n, json_t *props)
 			      : json_pack("{s:s,s:{s:s}}", "type", "fd", "data", "str", text);
 
 	plan_item(p, ITEM_CHARDEV,
-		  json_pack("{s:s,s:{s:s,s:{s:o,s:b}}}", "id", id, "backend", "type", "socket", "data", "addr", addr, "server", 0));
+		  json_pack("{s:s,s:{s:s,s:{s:o,s:b}}}", "id", id, "backend", "type", "socket", "data", "addr", addr,
+			    "server", 0));
 	props_str(props, "chardev", id);
 	if (node_has(n, "msi/@vectors"))
 		props_int(props, "vectors", node_u64(n, "msi/@vectors", 1));
@@ -66,8 +67,8 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 	int r;
 
 	if (!node_is(n, "address/@type", "pci"))
-		return error_set(err, ENOTSUP, "line %ld: <shmem>: address type '%s' does not fit: expected type='pci'", node_line(n),
-				 node_get_or(n, "address/@type", ""));
+		return error_set(err, ENOTSUP, "line %ld: <shmem>: address type '%s' does not fit: expected type='pci'",
+				 node_line(n), node_get_or(n, "address/@type", ""));
 	props = json_object();
 	props_str(props, "driver", node_get(n, "model/@type"));
 	props_str(props, "id", qemu_alias(n));
@@ -83,12 +84,23 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 	return r;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 const struct qemu_kind qemu_shmem_kind = {
 	.schema = &shmem_schema,
-	.rows = (const struct qemu_row[]){ E("@name"), E("@role"), E("model/@type"), E("size"), E("server/@path"), E("msi"),
-					   E("msi/@vectors"), E("msi/@ioeventfd"), E("acpi/@index"), { 0 } },
+	.rows = (const struct qemu_row[]){ E("@name"),
+					   E("@role"),
+					   E("model/@type"),
+					   E("size"),
+					   E("server/@path"),
+					   E("msi"),
+					   E("msi/@vectors"),
+					   E("msi/@ioeventfd"),
+					   E("acpi/@index"),
+					   { 0 } },
 	.device = "shmem",
 	.alias = "shmem",
 	.complete = complete,

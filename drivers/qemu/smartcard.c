@@ -40,7 +40,8 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	int r = passthrough ? qemu_plan_chardev(p, dev, qemu_alias(dev), err) : 0;
 
 	if (r == 0)
-		r = qemu_device_props(p, &qemu_smartcard_kind, dev, passthrough ? "ccid-card-passthru" : "ccid-card-emulated", &props, err);
+		r = qemu_device_props(p, &qemu_smartcard_kind, dev,
+				      passthrough ? "ccid-card-passthru" : "ccid-card-emulated", &props, err);
 	if (r < 0)
 		return r;
 	if (passthrough)
@@ -53,7 +54,10 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const struct qemu_row rows[] = { E("@mode"), QEMU_CHARDEV_ROWS, E("database"), QEMU_DEVICE_ROWS, { 0 } };
 const struct qemu_kind qemu_smartcard_kind = {

@@ -9,13 +9,30 @@
 struct key {
 	const char *theirs, *ours;
 };
-static const struct key bios_keys[] = {{"vendor", "vendor"}, {"version", "version"}, {"date", "date"}, {"release", "release"}, {0}};
-static const struct key system_keys[] = {{"manufacturer", "manufacturer"}, {"product", "product"}, {"version", "version"},
-					 {"serial", "serial"}, {"uuid", "uuid"}, {"sku", "sku"}, {"family", "family"}, {0}};
-static const struct key board_keys[] = {{"manufacturer", "manufacturer"}, {"product", "product"}, {"version", "version"},
-					{"serial", "serial"}, {"asset", "asset"}, {"location", "location"}, {0}};
-static const struct key chassis_keys[] = {{"manufacturer", "manufacturer"}, {"version", "version"}, {"serial", "serial"},
-					  {"asset", "asset"}, {"sku", "sku"}, {0}};
+static const struct key bios_keys[] = {
+	{ "vendor", "vendor" }, { "version", "version" }, { "date", "date" }, { "release", "release" }, { 0 }
+};
+static const struct key system_keys[] = { { "manufacturer", "manufacturer" },
+					  { "product", "product" },
+					  { "version", "version" },
+					  { "serial", "serial" },
+					  { "uuid", "uuid" },
+					  { "sku", "sku" },
+					  { "family", "family" },
+					  { 0 } };
+static const struct key board_keys[] = { { "manufacturer", "manufacturer" },
+					 { "product", "product" },
+					 { "version", "version" },
+					 { "serial", "serial" },
+					 { "asset", "asset" },
+					 { "location", "location" },
+					 { 0 } };
+static const struct key chassis_keys[] = { { "manufacturer", "manufacturer" },
+					   { "version", "version" },
+					   { "serial", "serial" },
+					   { "asset", "asset" },
+					   { "sku", "sku" },
+					   { 0 } };
 
 static void add_value(struct buf *out, const char *text)
 {
@@ -29,7 +46,7 @@ static void add_value(struct buf *out, const char *text)
 /* Entries that have a key, in the keys' order; "type=N" only when there is one. */
 static void plan_block(struct plan *p, int type, const struct node *block, const struct key *keys)
 {
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 	bool any = false;
 
 	buf_printf(&words, "type=%d", type);
@@ -48,7 +65,7 @@ static void plan_block(struct plan *p, int type, const struct node *block, const
 
 static void plan_oem(struct plan *p, const struct node *block)
 {
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 
 	buf_puts(&words, "type=11");
 	for (const struct node *e = node_child(block, "entry"); e; e = node_next(e, "entry")) {
@@ -62,12 +79,13 @@ static void plan_oem(struct plan *p, const struct node *block)
 static void plan_fwcfg(struct plan *p, const struct node *sysinfo)
 {
 	for (const struct node *e = node_child(sysinfo, "entry"); e; e = node_next(e, "entry")) {
-		autobuf struct buf words = {0};
+		autobuf struct buf words = { 0 };
 		buf_puts(&words, "name=");
 		add_value(&words, node_get_or(e, "@name", ""));
 		if (node_has(e, "@file")) {
 			buf_puts(&words, ",file=");
-			add_value(&words, plan_file(p, FILE_BY_NAME, node_get(e, "@file"), O_RDONLY, "fw_cfg %s", node_get_or(e, "@name", "")));
+			add_value(&words, plan_file(p, FILE_BY_NAME, node_get(e, "@file"), O_RDONLY, "fw_cfg %s",
+						    node_get_or(e, "@name", "")));
 		} else {
 			buf_puts(&words, ",string=");
 			add_value(&words, node_get_or(e, "", ""));
@@ -87,16 +105,21 @@ int qemu_check_smbios(struct complete *c, struct error *err)
 			char a[UUID_TEXT], b[UUID_TEXT];
 			if (!node_is(e, "@name", "uuid") || uuid_parse(str_of(node_get_or(e, "", "")), a, NULL) < 0)
 				continue;
-			if (node_has(root, "uuid") && uuid_parse(str_of(node_get(root, "uuid")), b, NULL) == 0 && strcmp(a, b))
-				return error_set(err, EINVAL, "line %ld: <entry name='uuid'> is not the domain's <uuid>", node_line(e));
+			if (node_has(root, "uuid") && uuid_parse(str_of(node_get(root, "uuid")), b, NULL) == 0 &&
+			    strcmp(a, b))
+				return error_set(err, EINVAL,
+						 "line %ld: <entry name='uuid'> is not the domain's <uuid>",
+						 node_line(e));
 		}
 		for (const struct node *e = node_first(s, "entry"); e; e = node_next(e, "entry"))
 			if (!str_starts(node_get_or(e, "@name", ""), "opt/"))
-				return error_set(err, EINVAL, "line %ld: <entry name='%s'>: fw_cfg names begin with 'opt/'", node_line(e),
-						 node_get_or(e, "@name", ""));
+				return error_set(err, EINVAL,
+						 "line %ld: <entry name='%s'>: fw_cfg names begin with 'opt/'",
+						 node_line(e), node_get_or(e, "@name", ""));
 	}
 	if (node_is(root, "os/smbios/@mode", "sysinfo") && !have)
-		return error_set(err, EINVAL, "line %ld: <smbios mode='sysinfo'> needs a <sysinfo type='smbios'>", node_line(node_first(root, "os/smbios")));
+		return error_set(err, EINVAL, "line %ld: <smbios mode='sysinfo'> needs a <sysinfo type='smbios'>",
+				 node_line(node_first(root, "os/smbios")));
 	return 0;
 }
 
@@ -106,13 +129,25 @@ static const struct {
 	int type;
 	const char *file, *key; /* below /sys/class/dmi/id */
 } host_strings[] = {
-	{0, "bios_vendor", "vendor"},	 {0, "bios_version", "version"},     {0, "bios_date", "date"},
-	{0, "bios_release", "release"},	 {1, "sys_vendor", "manufacturer"},  {1, "product_name", "product"},
-	{1, "product_version", "version"}, {1, "product_serial", "serial"},  {1, "product_sku", "sku"},
-	{1, "product_family", "family"}, {2, "board_vendor", "manufacturer"}, {2, "board_name", "product"},
-	{2, "board_version", "version"}, {2, "board_serial", "serial"},	     {2, "board_asset_tag", "asset"},
-	{3, "chassis_vendor", "manufacturer"}, {3, "chassis_version", "version"}, {3, "chassis_serial", "serial"},
-	{3, "chassis_asset_tag", "asset"},
+	{ 0, "bios_vendor", "vendor" },
+	{ 0, "bios_version", "version" },
+	{ 0, "bios_date", "date" },
+	{ 0, "bios_release", "release" },
+	{ 1, "sys_vendor", "manufacturer" },
+	{ 1, "product_name", "product" },
+	{ 1, "product_version", "version" },
+	{ 1, "product_serial", "serial" },
+	{ 1, "product_sku", "sku" },
+	{ 1, "product_family", "family" },
+	{ 2, "board_vendor", "manufacturer" },
+	{ 2, "board_name", "product" },
+	{ 2, "board_version", "version" },
+	{ 2, "board_serial", "serial" },
+	{ 2, "board_asset_tag", "asset" },
+	{ 3, "chassis_vendor", "manufacturer" },
+	{ 3, "chassis_version", "version" },
+	{ 3, "chassis_serial", "serial" },
+	{ 3, "chassis_asset_tag", "asset" },
 };
 
 static void add_host_string(struct buf *words, const char *file, const char *key)
@@ -135,7 +170,7 @@ static void add_host_string(struct buf *words, const char *file, const char *key
 static void plan_host(struct plan *p)
 {
 	for (int type = 0; type <= 3; type++) {
-		autobuf struct buf words = {0};
+		autobuf struct buf words = { 0 };
 		for (size_t i = 0; i < ARRAY_SIZE(host_strings); i++)
 			if (host_strings[i].type == type)
 				add_host_string(&words, host_strings[i].file, host_strings[i].key);

@@ -8,8 +8,9 @@ static const struct sound {
 	enum { NO_BUS, ON_PCI, ON_PCIE, ON_USB } bus;
 	bool codecs;
 } sounds[] = {
-	{ "ich6", "intel-hda", ON_PCI, true }, { "ich9", "ich9-intel-hda", ON_PCI, true }, { "ac97", "AC97", ON_PCI, false },
-	{ "es1370", "ES1370", ON_PCI, false }, { "sb16", "sb16", NO_BUS, false },	   { "pcspk", NULL, NO_BUS, false },
+	{ "ich6", "intel-hda", ON_PCI, true }, { "ich9", "ich9-intel-hda", ON_PCI, true },
+	{ "ac97", "AC97", ON_PCI, false },     { "es1370", "ES1370", ON_PCI, false },
+	{ "sb16", "sb16", NO_BUS, false },     { "pcspk", NULL, NO_BUS, false },
 	{ "usb", "usb-audio", ON_USB, false }, { "virtio", "virtio-sound-pci", ON_PCIE, false },
 };
 
@@ -26,7 +27,8 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 	const struct sound *s = sound_of(dev);
 
 	if (!s)
-		return error_set(err, ENOTSUP, "line %ld: <sound>: QEMU has no model '%s': ich9, ich6, ac97 and usb are usual",
+		return error_set(err, ENOTSUP,
+				 "line %ld: <sound>: QEMU has no model '%s': ich9, ich6, ac97 and usb are usual",
 				 node_line(dev), node_get(dev, "@model"));
 	return s->driver ? qemu_need(c, dev, s->driver, err) : 0;
 }
@@ -72,8 +74,9 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 
 	if (!s || !s->driver) /* pcspk: machine.c */
 		return 0;
-	r = qemu_device_props(p, &qemu_sound_kind, dev, str_eq(s->model, "virtio") ? qemu_virtio_name(p, "virtio-sound", dev) : s->driver,
-			      &props, err);
+	r = qemu_device_props(p, &qemu_sound_kind, dev,
+			      str_eq(s->model, "virtio") ? qemu_virtio_name(p, "virtio-sound", dev) : s->driver, &props,
+			      err);
 	if (r < 0)
 		return r;
 	if (!s->codecs)
@@ -84,10 +87,18 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const struct qemu_row rows[] = {
-	E("@model"), { "@multichannel", .arg = "multi" }, { "@streams", .arg = "streams" }, E("audio/@id"), QEMU_VIRTIO_ROWS, QEMU_DEVICE_ROWS,
+	E("@model"),
+	{ "@multichannel", .arg = "multi" },
+	{ "@streams", .arg = "streams" },
+	E("audio/@id"),
+	QEMU_VIRTIO_ROWS,
+	QEMU_DEVICE_ROWS,
 	{ 0 },
 };
 const struct qemu_kind qemu_sound_kind = {

@@ -87,11 +87,16 @@ static const char *balloon_path(struct vm *vm, char *path, size_t n)
 
 static const struct {
 	const char *theirs, *ours;
-} guest_keys[] = { /* QEMU docs/virtio-balloon-stats.txt */
-	{"stat-total-memory", "guest_total_bytes"},   {"stat-free-memory", "guest_free_bytes"},
-	{"stat-available-memory", "guest_available_bytes"}, {"stat-disk-caches", "guest_cached_bytes"},
-	{"stat-swap-in", "swap_in_bytes"},	      {"stat-swap-out", "swap_out_bytes"},
-	{"stat-major-faults", "major_faults"},	      {"stat-minor-faults", "minor_faults"},
+} guest_keys[] = {
+	/* QEMU docs/virtio-balloon-stats.txt */
+	{ "stat-total-memory", "guest_total_bytes" },
+	{ "stat-free-memory", "guest_free_bytes" },
+	{ "stat-available-memory", "guest_available_bytes" },
+	{ "stat-disk-caches", "guest_cached_bytes" },
+	{ "stat-swap-in", "swap_in_bytes" },
+	{ "stat-swap-out", "swap_out_bytes" },
+	{ "stat-major-faults", "major_faults" },
+	{ "stat-minor-faults", "minor_faults" },
 };
 
 /* The guest's own figures; it is asked to send them from the first time that somebody wants them. */
@@ -102,7 +107,8 @@ static void guest_memory_stats(struct vm *vm, struct stats *out)
 	bool never;
 
 	balloon_path(vm, path, sizeof(path));
-	if (qmp_call(vm->d, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", "guest-stats"), &ret, NULL) < 0)
+	if (qmp_call(vm->d, "qom-get", json_pack("{s:s, s:s}", "path", path, "property", "guest-stats"), &ret, NULL) <
+	    0)
 		return;
 	never = json_integer_value(json_object_get(ret, "last-update")) == 0;
 	values = json_object_get(ret, "stats");
@@ -114,8 +120,10 @@ static void guest_memory_stats(struct vm *vm, struct stats *out)
 	}
 	json_decref(ret);
 	if (never)
-		(void)!qmp_call(vm->d, "qom-set", json_pack("{s:s, s:s, s:i}", "path", path, "property",
-			"guest-stats-polling-interval", "value", BALLOON_POLL_S), NULL, NULL);
+		(void)!qmp_call(vm->d, "qom-set",
+				json_pack("{s:s, s:s, s:i}", "path", path, "property", "guest-stats-polling-interval",
+					  "value", BALLOON_POLL_S),
+				NULL, NULL);
 }
 
 static int memory_stats(struct vm *vm, struct stats *out, struct error *err)
@@ -153,10 +161,16 @@ static const char *disk_of_qdev(struct vm *vm, const char *qdev)
 static const struct {
 	const char *theirs, *ours;
 } block_keys[] = {
-	{"rd_bytes", "read_bytes"},	   {"rd_operations", "read_ops"},   {"rd_total_time_ns", "read_time_ns"},
-	{"wr_bytes", "write_bytes"},	   {"wr_operations", "write_ops"},  {"wr_total_time_ns", "write_time_ns"},
-	{"flush_operations", "flush_ops"}, {"flush_total_time_ns", "flush_time_ns"},
-	{"failed_rd_operations", "read_errors"}, {"failed_wr_operations", "write_errors"},
+	{ "rd_bytes", "read_bytes" },
+	{ "rd_operations", "read_ops" },
+	{ "rd_total_time_ns", "read_time_ns" },
+	{ "wr_bytes", "write_bytes" },
+	{ "wr_operations", "write_ops" },
+	{ "wr_total_time_ns", "write_time_ns" },
+	{ "flush_operations", "flush_ops" },
+	{ "flush_total_time_ns", "flush_time_ns" },
+	{ "failed_rd_operations", "read_errors" },
+	{ "failed_wr_operations", "write_errors" },
 };
 
 static int block_stats(struct vm *vm, struct stats *out, struct error *err)
@@ -170,7 +184,8 @@ static int block_stats(struct vm *vm, struct stats *out, struct error *err)
 	r = qmp_call(vm->d, "query-blockstats", NULL, &ret, err);
 	if (r < 0)
 		return r;
-	json_array_foreach(ret, i, b) {
+	json_array_foreach(ret, i, b)
+	{
 		const char *target = disk_of_qdev(vm, json_string_value(json_object_get(b, "qdev")));
 		json_t *stats = json_object_get(b, "stats");
 		for (size_t k = 0; target && k < ARRAY_SIZE(block_keys); k++)

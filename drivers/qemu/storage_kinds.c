@@ -4,22 +4,53 @@
 
 #include "../../engine/schema/storage.h"
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
-static const char *const protocols[] = { "nbd", "rbd", "iscsi", "http", "https", "ftp", "ftps", "tftp", "ssh", "gluster", "nfs", NULL };
+static const char *const protocols[] = { "nbd",	 "rbd",	 "iscsi", "http",    "https", "ftp",
+					 "ftps", "tftp", "ssh",	  "gluster", "nfs",   NULL };
 
 const struct qemu_kind qemu_source_kind = {
 	.schema = &source_schema,
-	.rows = (const struct qemu_row[]){
-		E("@file"), E("@dev"), E("@dir"), E("@pool"), E("@volume"), E("@mode"),
-		{ "@protocol", .elsewhere = true, .only = protocols },
-		E("@name"), E("@query"), E("@tls"), E("@tlsHostname"), E("@type"), E("@path"), E("@managed"), E("@namespace"),
-		E("@startupPolicy"), E("@fdgroup"),
-		E("snapshot/@name"), E("config/@file"), E("initiator/iqn/@name"), E("ssl/@verify"), E("cookies/cookie"),
-		E("readahead/@size"), E("timeout/@seconds"), E("reconnect/@enabled"), E("reconnect/@timeout"), E("reconnect/@delay"),
-		E("identity/@user"), E("identity/@group"), E("identity/@username"), E("identity/@keyfile"), E("knownHosts/@path"),
-		E("reservations/@managed"), E("reservations/source/@type"), E("reservations/source/@path"), E("reservations/source/@mode"),
-		{ 0 } },
+	.rows = (const struct qemu_row[]){ E("@file"),
+					   E("@dev"),
+					   E("@dir"),
+					   E("@pool"),
+					   E("@volume"),
+					   E("@mode"),
+					   { "@protocol", .elsewhere = true, .only = protocols },
+					   E("@name"),
+					   E("@query"),
+					   E("@tls"),
+					   E("@tlsHostname"),
+					   E("@type"),
+					   E("@path"),
+					   E("@managed"),
+					   E("@namespace"),
+					   E("@startupPolicy"),
+					   E("@fdgroup"),
+					   E("snapshot/@name"),
+					   E("config/@file"),
+					   E("initiator/iqn/@name"),
+					   E("ssl/@verify"),
+					   E("cookies/cookie"),
+					   E("readahead/@size"),
+					   E("timeout/@seconds"),
+					   E("reconnect/@enabled"),
+					   E("reconnect/@timeout"),
+					   E("reconnect/@delay"),
+					   E("identity/@user"),
+					   E("identity/@group"),
+					   E("identity/@username"),
+					   E("identity/@keyfile"),
+					   E("knownHosts/@path"),
+					   E("reservations/@managed"),
+					   E("reservations/source/@type"),
+					   E("reservations/source/@path"),
+					   E("reservations/source/@mode"),
+					   { 0 } },
 };
 
 const struct qemu_kind qemu_source_host_kind = {
@@ -45,7 +76,9 @@ const struct qemu_kind qemu_seclabel_kind = {
 
 const struct qemu_kind qemu_auth_kind = {
 	.schema = &auth_schema,
-	.rows = (const struct qemu_row[]){ E("@username"), E("@type"), E("secret/@type"), E("secret/@uuid"), E("secret/@usage"), { 0 } },
+	.rows =
+		(const struct qemu_row[]){
+			E("@username"), E("@type"), E("secret/@type"), E("secret/@uuid"), E("secret/@usage"), { 0 } },
 };
 
 const struct qemu_kind qemu_encryption_kind = {
@@ -66,8 +99,14 @@ const struct qemu_kind qemu_backing_kind = {
 /* A copy job of a running guest: libvirt shows it and drops it from a definition. */
 const struct qemu_kind qemu_mirror_kind = {
 	.schema = &mirror_schema,
-	.rows = (const struct qemu_row[]){ E("@type"), E("@file"), E("@format"), E("@job"), E("@ready"), E("format/@type"),
-					   E("format/metadata_cache/max_size"), { 0 } },
+	.rows = (const struct qemu_row[]){ E("@type"),
+					   E("@file"),
+					   E("@format"),
+					   E("@job"),
+					   E("@ready"),
+					   E("format/@type"),
+					   E("format/metadata_cache/max_size"),
+					   { 0 } },
 };
 
 const struct qemu_kind qemu_disk_iothread_kind = {

@@ -14,7 +14,8 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 	if (node_is(dev, "backend/@type", "emulator") && !node_has(dev, "backend/@version"))
 		node_set(dev, "backend/@version", "2.0");
 	if (c->family == MACHINE_MICROVM || c->family == MACHINE_ISAPC)
-		return error_set(err, ENOTSUP, "line %ld: <tpm>: the machine %s takes none", node_line(dev), c->machine);
+		return error_set(err, ENOTSUP, "line %ld: <tpm>: the machine %s takes none", node_line(dev),
+				 c->machine);
 	return qemu_need(c, dev, model, err);
 }
 
@@ -25,8 +26,10 @@ static void plan_emulator(struct plan *p, const struct node *dev, json_t *o)
 	bool external = node_is(dev, "backend/@type", "external");
 	json_t *data = json_object();
 
-	qemu_plan_socket(p, data, external ? node_get_or(dev, "backend/source/@path", "") : own, false, !external, what);
-	plan_item(p, ITEM_CHARDEV, json_pack("{s:s, s:{s:s, s:o}}", "id", "chrtpm", "backend", "type", "socket", "data", data));
+	qemu_plan_socket(p, data, external ? node_get_or(dev, "backend/source/@path", "") : own, false, !external,
+			 what);
+	plan_item(p, ITEM_CHARDEV,
+		  json_pack("{s:s, s:{s:s, s:o}}", "id", "chrtpm", "backend", "type", "socket", "data", data));
 	props_str(o, "chardev", "chrtpm");
 }
 
@@ -39,8 +42,9 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	props_str(o, "type", passthrough ? "passthrough" : "emulator");
 	props_strf(o, "id", "tpm-%s", qemu_alias(dev));
 	if (passthrough)
-		props_str(o, "path", plan_file(p, FILE_FDSET, node_get_or(dev, "backend/device/@path", "/dev/tpm0"), O_RDWR, "tpm '%s'",
-					       qemu_alias(dev)));
+		props_str(o, "path",
+			  plan_file(p, FILE_FDSET, node_get_or(dev, "backend/device/@path", "/dev/tpm0"), O_RDWR,
+				    "tpm '%s'", qemu_alias(dev)));
 	else
 		plan_emulator(p, dev, o);
 	plan_item(p, ITEM_TPMDEV, o);
@@ -52,15 +56,32 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const char *const models[] = { "tpm-tis", "tpm-crb", NULL };
 static const struct qemu_row rows[] = {
-	{ "@model", .elsewhere = true, .only = models }, E("backend/@type"), E("backend/@version"), E("backend/@persistent_state"),
-	E("backend/@debug"), E("backend/device/@path"), E("backend/encryption/@secret"), E("backend/active_pcr_banks/sha1"),
-	E("backend/active_pcr_banks/sha256"), E("backend/active_pcr_banks/sha384"), E("backend/active_pcr_banks/sha512"),
-	E("backend/profile/@source"), E("backend/profile/@name"), E("backend/profile/@removeDisabled"), E("backend/source/@type"),
-	E("backend/source/@mode"), E("backend/source/@path"), QEMU_DEVICE_ROWS, { 0 },
+	{ "@model", .elsewhere = true, .only = models },
+	E("backend/@type"),
+	E("backend/@version"),
+	E("backend/@persistent_state"),
+	E("backend/@debug"),
+	E("backend/device/@path"),
+	E("backend/encryption/@secret"),
+	E("backend/active_pcr_banks/sha1"),
+	E("backend/active_pcr_banks/sha256"),
+	E("backend/active_pcr_banks/sha384"),
+	E("backend/active_pcr_banks/sha512"),
+	E("backend/profile/@source"),
+	E("backend/profile/@name"),
+	E("backend/profile/@removeDisabled"),
+	E("backend/source/@type"),
+	E("backend/source/@mode"),
+	E("backend/source/@path"),
+	QEMU_DEVICE_ROWS,
+	{ 0 },
 };
 const struct qemu_kind qemu_tpm_kind = {
 	.schema = &tpm_schema,

@@ -19,7 +19,7 @@ static int address(const char *path, struct sockaddr_un *addr, int *dir, struct 
 	autofree char *parent = NULL;
 
 	*dir = -1;
-	*addr = (struct sockaddr_un){.sun_family = AF_UNIX};
+	*addr = (struct sockaddr_un){ .sun_family = AF_UNIX };
 	if (strlen(path) < sizeof(addr->sun_path)) {
 		strcpy(addr->sun_path, path);
 		return 0;

@@ -8,9 +8,12 @@
 static int check_first(const struct node *first, struct error *err)
 {
 	if (!node_yes(first, "@enabled") || node_yes(first, "@hotpluggable"))
-		return error_set(err, EINVAL, "line %ld: <vcpu id='0'>: the first vCPU must be enabled and is never hotpluggable", node_line(first));
+		return error_set(err, EINVAL,
+				 "line %ld: <vcpu id='0'>: the first vCPU must be enabled and is never hotpluggable",
+				 node_line(first));
 	if (node_u64(first, "@order", 1) != 1)
-		return error_set(err, EINVAL, "line %ld: <vcpu id='0'>: the first vCPU is the first in order", node_line(first));
+		return error_set(err, EINVAL, "line %ld: <vcpu id='0'>: the first vCPU is the first in order",
+				 node_line(first));
 	return 0;
 }
 
@@ -22,20 +25,23 @@ int qemu_complete_vcpus(struct complete *c, struct error *err)
 	for (const struct node *n = node_first(root, "vcpus/vcpu"); n; n = node_next(n, "vcpu"), listed++) {
 		uint64_t id = node_u64(n, "@id", 0);
 		if (id >= max)
-			return error_set(err, EINVAL, "line %ld: <vcpu id='%llu'>: <vcpu> says %llu", node_line(n), (unsigned long long)id,
-					 (unsigned long long)max);
+			return error_set(err, EINVAL, "line %ld: <vcpu id='%llu'>: <vcpu> says %llu", node_line(n),
+					 (unsigned long long)id, (unsigned long long)max);
 		for (const struct node *o = node_next(n, "vcpu"); o; o = node_next(o, "vcpu"))
 			if (node_u64(o, "@id", 0) == id)
-				return error_set(err, EINVAL, "line %ld: <vcpu id='%llu'> is given twice", node_line(o), (unsigned long long)id);
+				return error_set(err, EINVAL, "line %ld: <vcpu id='%llu'> is given twice", node_line(o),
+						 (unsigned long long)id);
 		if (id == 0 && check_first(n, err) < 0)
 			return -EINVAL;
 		if (!node_has(n, "@enabled"))
-			return error_set(err, EINVAL, "line %ld: <vcpu id='%llu'> needs enabled='yes' or 'no'", node_line(n), (unsigned long long)id);
+			return error_set(err, EINVAL, "line %ld: <vcpu id='%llu'> needs enabled='yes' or 'no'",
+					 node_line(n), (unsigned long long)id);
 		enabled += node_yes(n, "@enabled");
 	}
 	if (listed && listed != max)
-		return error_set(err, EINVAL, "line %ld: <vcpus> says of %llu vCPUs what they are, <vcpu> of %llu", node_line(node_first(root, "vcpus")),
-				 (unsigned long long)listed, (unsigned long long)max);
+		return error_set(err, EINVAL, "line %ld: <vcpus> says of %llu vCPUs what they are, <vcpu> of %llu",
+				 node_line(node_first(root, "vcpus")), (unsigned long long)listed,
+				 (unsigned long long)max);
 	if (listed && enabled != max)
 		node_setf(root, "vcpu/@current", "%llu", (unsigned long long)enabled);
 	return 0;
@@ -57,7 +63,7 @@ int qemu_plan_smp(struct plan *p)
 {
 	const struct node *root = p->domain, *t = node_first(root, "cpu/topology");
 	uint64_t max = node_u64(root, "vcpu", 1), now = fixed_vcpus(root);
-	autobuf struct buf words = {0};
+	autobuf struct buf words = { 0 };
 
 	buf_u64(&words, now);
 	if (now != max)
@@ -97,6 +103,7 @@ void qemu_plan_vcpus(struct plan *p)
 
 	for (uint64_t order = 1; order <= max + 1; order++)
 		for (const struct node *v = node_first(root, "vcpus/vcpu"); v; v = node_next(v, "vcpu"))
-			if (node_yes(v, "@enabled") && node_yes(v, "@hotpluggable") && node_u64(v, "@order", max + 1) == order)
+			if (node_yes(v, "@enabled") && node_yes(v, "@hotpluggable") &&
+			    node_u64(v, "@order", max + 1) == order)
 				plan_vcpu(p, node_u64(v, "@id", 0));
 }

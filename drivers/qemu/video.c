@@ -7,7 +7,7 @@
 
 static const struct video {
 	const char *model, *primary, *secondary; /* NULL: not possible there */
-	unsigned vram; /* KiB, default */
+	unsigned vram;				 /* KiB, default */
 	bool heads;
 } videos[] = {
 	{ "vga", "VGA", NULL, VGA_KIB, false },
@@ -72,7 +72,8 @@ static void complete_qxl(struct node *dev)
 		node_setf(dev, sizes[i].path, "%llu",
 			  (unsigned long long)power_of_two(node_u64(dev, sizes[i].path, sizes[i].dflt)));
 	if (node_has(dev, "model/@vram64"))
-		node_setf(dev, "model/@vram64", "%llu", (unsigned long long)power_of_two(node_u64(dev, "model/@vram64", 0)));
+		node_setf(dev, "model/@vram64", "%llu",
+			  (unsigned long long)power_of_two(node_u64(dev, "model/@vram64", 0)));
 }
 
 static const char *default_model(const struct complete *c)
@@ -92,12 +93,16 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 		node_set(dev, "model/@type", default_model(c));
 	v = video_of(dev);
 	if (!v)
-		return error_set(err, ENOTSUP, "line %ld: <video>: QEMU has no model '%s'", node_line(dev), node_get(dev, "model/@type"));
+		return error_set(err, ENOTSUP, "line %ld: <video>: QEMU has no model '%s'", node_line(dev),
+				 node_get(dev, "model/@type"));
 	if (!is_primary(dev) && !v->secondary)
-		return error_set(err, ENOTSUP, "line %ld: <video>: '%s' can only be the first card: use qxl, virtio or bochs for others",
-				 node_line(dev), v->model);
+		return error_set(
+			err, ENOTSUP,
+			"line %ld: <video>: '%s' can only be the first card: use qxl, virtio or bochs for others",
+			node_line(dev), v->model);
 	if (node_u64(dev, "model/@heads", 1) > 1 && !v->heads)
-		return error_set(err, ENOTSUP, "line %ld: <video>: '%s' has one head: use qxl or virtio", node_line(dev), v->model);
+		return error_set(err, ENOTSUP, "line %ld: <video>: '%s' has one head: use qxl or virtio",
+				 node_line(dev), v->model);
 	driver = driver_of(&p, dev);
 	if (!*driver)
 		return 0;
@@ -148,7 +153,8 @@ static void plan_process(struct plan *p, const struct node *dev)
 	json_t *data = json_object();
 
 	qemu_plan_socket(p, data, path, false, true, what);
-	plan_item(p, ITEM_CHARDEV, json_pack("{s:s, s:{s:s, s:o}}", "id", id, "backend", "type", "socket", "data", data));
+	plan_item(p, ITEM_CHARDEV,
+		  json_pack("{s:s, s:{s:s, s:o}}", "id", id, "backend", "type", "socket", "data", data));
 }
 
 static int plan(struct plan *p, const struct node *dev, struct error *err)
@@ -174,13 +180,30 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const struct qemu_row rows[] = {
-	E("driver/@name"), QEMU_VIRTIO_ROWS, E("model/@type"), E("model/@ram"), E("model/@vram"), E("model/@vram64"), E("model/@vgamem"),
-	E("model/@heads"), E("model/@primary"), { "model/@blob", .arg = "blob" }, { "model/@edid", .arg = "edid" },
-	E("model/acceleration/@accel2d"), E("model/acceleration/@accel3d"), E("model/acceleration/@rendernode"),
-	{ "model/resolution/@x", .arg = "xres" }, { "model/resolution/@y", .arg = "yres" }, QEMU_DEVICE_ROWS, { 0 },
+	E("driver/@name"),
+	QEMU_VIRTIO_ROWS,
+	E("model/@type"),
+	E("model/@ram"),
+	E("model/@vram"),
+	E("model/@vram64"),
+	E("model/@vgamem"),
+	E("model/@heads"),
+	E("model/@primary"),
+	{ "model/@blob", .arg = "blob" },
+	{ "model/@edid", .arg = "edid" },
+	E("model/acceleration/@accel2d"),
+	E("model/acceleration/@accel3d"),
+	E("model/acceleration/@rendernode"),
+	{ "model/resolution/@x", .arg = "xres" },
+	{ "model/resolution/@y", .arg = "yres" },
+	QEMU_DEVICE_ROWS,
+	{ 0 },
 };
 const struct qemu_kind qemu_video_kind = {
 	.schema = &video_schema,

@@ -79,7 +79,7 @@ char *vm_log_tail(const struct domain *d)
 {
 	autofree char *path = vm_log_path(d);
 	char text[LOG_TAIL_BYTES + 1];
-	struct buf out = {0};
+	struct buf out = { 0 };
 	autoclose int fd = open(path, O_RDONLY | O_CLOEXEC);
 	off_t size = fd < 0 ? 0 : lseek(fd, 0, SEEK_END);
 	ssize_t n;

@@ -17,23 +17,23 @@ struct vm {
 	unsigned refs;
 	pid_t pid;
 	struct process *process;
-	struct qmp *qmp;	/* NULL when the monitor is gone */
-	bool started;		/* start or adopt succeeded: news are told */
-	bool killed;		/* by our stop */
-	const char *pause_why;	/* of the next STOP event: "user", "ioerror", ... */
-	bool reboot_wanted;	/* BUTTON_REBOOT: the next guest shutdown becomes a reset */
-	char *ended_why;	/* from QEMU's own SHUTDOWN event or a panic: "shutdown", "crashed", ...; NULL: unknown */
+	struct qmp *qmp;       /* NULL when the monitor is gone */
+	bool started;	       /* start or adopt succeeded: news are told */
+	bool killed;	       /* by our stop */
+	const char *pause_why; /* of the next STOP event: "user", "ioerror", ... */
+	bool reboot_wanted;    /* BUTTON_REBOOT: the next guest shutdown becomes a reset */
+	char *ended_why; /* from QEMU's own SHUTDOWN event or a panic: "shutdown", "crashed", ...; NULL: unknown */
 	bool gone;
-	int status;		/* wait(2) status, -1 unknown */
+	int status; /* wait(2) status, -1 unknown */
 	struct waitq gone_waiters;
 	TAILQ_HEAD(, unplug) unplugs;
-	unsigned next_file;	/* see struct plan */
-	uid_t uid;		/* the process runs as; 0: as we do */
+	unsigned next_file; /* see struct plan */
+	uid_t uid;	    /* the process runs as; 0: as we do */
 	gid_t gid;
-	pid_t *threads;		/* of the vCPUs by index, 0 where there is none */
+	pid_t *threads; /* of the vCPUs by index, 0 where there is none */
 	size_t nthreads;
-	bool balloon;		/* there is a balloon whose statistics can be asked */
-	uint64_t balloon_now;	/* bytes; 0: never told */
+	bool balloon;	      /* there is a balloon whose statistics can be asked */
+	uint64_t balloon_now; /* bytes; 0: never told */
 };
 
 struct vm *vm_of(const struct domain *d); /* NULL when it does not run */

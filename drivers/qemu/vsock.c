@@ -13,7 +13,8 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 	if (node_has(dev, "cid/@address") && !node_has(dev, "cid/@auto"))
 		node_set(dev, "cid/@auto", "no");
 	for (const struct node *o = node_first(c->domain, "devices/vsock"); o && o != dev; o = node_next(o, "vsock"))
-		return error_set(err, ENOTSUP, "line %ld: <vsock>: one is possible: line %ld has it", node_line(dev), node_line(o));
+		return error_set(err, ENOTSUP, "line %ld: <vsock>: one is possible: line %ld has it", node_line(dev),
+				 node_line(o));
 	return 0;
 }
 
@@ -31,14 +32,17 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	if (r < 0)
 		return r;
 	plan_file(p, FILE_BY_NAME, "/dev/vhost-vsock", O_RDWR, "vsock '%s'", qemu_alias(dev));
-	f = p->files.at[p->files.n - 1]; /* the device takes the bare number */
+	f = p->files.at[p->files.n - 1];				 /* the device takes the bare number */
 	props_int(props, "guest-cid", node_u64(dev, "cid/@address", 0)); /* 0: given at the start */
 	props_strf(props, "vhostfd", "%u", f->number);
 	plan_item(p, ITEM_DEVICE, props);
 	return 0;
 }
 
-#define E(path) { path, .elsewhere = true }
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 static const struct qemu_row rows[] = {
 	E("@model"), E("cid/@auto"), E("cid/@address"), QEMU_VIRTIO_ROWS, QEMU_DEVICE_ROWS, { 0 },

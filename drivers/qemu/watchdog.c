@@ -12,7 +12,9 @@ static int complete(struct complete *c, struct node *dev, struct error *err)
 	if (str_eq(model, "itco")) {
 		if (c->family == MACHINE_Q35)
 			return 0;
-		return error_set(err, ENOTSUP, "line %ld: <watchdog model='itco'> is part of q35 machines: use i6300esb", node_line(dev));
+		return error_set(err, ENOTSUP,
+				 "line %ld: <watchdog model='itco'> is part of q35 machines: use i6300esb",
+				 node_line(dev));
 	}
 	return qemu_need(c, dev, model, err);
 }
@@ -46,7 +48,8 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-static int set(struct domain *d, struct node *dev unused, const struct prop *row unused, struct str text, struct error *err)
+static int set(struct domain *d, struct node *dev unused, const struct prop *row unused, struct str text,
+	       struct error *err)
 {
 	autofree char *action = text.n ? xstrndup(text.p, text.n) : xstrdup("reset");
 	json_t *args = json_object();

@@ -38,8 +38,7 @@ static void complete_nic(struct node *n, const struct doc *old, unsigned place)
 	if (node_has(n, "mac/@address"))
 		return;
 	mac_random(mac);
-	node_set(n, "mac/@address",
-		 was && node_has(was, "mac/@address") ? node_get(was, "mac/@address") : mac);
+	node_set(n, "mac/@address", was && node_has(was, "mac/@address") ? node_get(was, "mac/@address") : mac);
 }
 
 /* Some elements (graphics) have no alias, and what completion adds must be accepted when it is written back. */
@@ -64,8 +63,7 @@ static void name_it(struct node *list, struct node *n)
 		return;
 	}
 	for (unsigned i = 0;; i++) {
-		snprintf(alias, sizeof(alias), "%s%u",
-			 !strcmp(node_name(n), "interface") ? "net" : node_name(n), i);
+		snprintf(alias, sizeof(alias), "%s%u", !strcmp(node_name(n), "interface") ? "net" : node_name(n), i);
 		if (!alias_taken(list, alias))
 			break;
 	}
@@ -77,8 +75,8 @@ static int unique(const struct node *list, const char *element, const char *path
 	for (struct node *a = node_child(list, element); a; a = node_next(a, element))
 		for (struct node *b = node_next(a, element); b; b = node_next(b, element))
 			if (node_has(a, path) && str_eq(node_get(a, path), node_get(b, path)))
-				return error_set(err, EEXIST, "line %ld: <%s>: '%s' is there twice",
-						 node_line(b), node_name(b), node_get(b, path));
+				return error_set(err, EEXIST, "line %ld: <%s>: '%s' is there twice", node_line(b),
+						 node_name(b), node_get(b, path));
 	return 0;
 }
 
@@ -92,8 +90,7 @@ static int complete_numbers(struct node *root, struct error *err)
 				 node_line(node_child(root, "vcpu")), CPUS_MAX);
 	if (now > max)
 		return error_set(err, EINVAL, "line %ld: <vcpu>: current='%llu' is above %llu",
-				 node_line(node_child(root, "vcpu")), (unsigned long long)now,
-				 (unsigned long long)max);
+				 node_line(node_child(root, "vcpu")), (unsigned long long)now, (unsigned long long)max);
 	node_setf(root, "vcpu", "%llu", (unsigned long long)max);
 	node_setf(root, "vcpu/@current", "%llu", (unsigned long long)now);
 	if (!node_has(root, "currentMemory"))

@@ -18,9 +18,8 @@ static int probe(struct driver_info *out, struct error *err)
 	if (r < 0)
 		return r;
 	out->version = xstrdup("1");
-	out->state = xstrdup(
-		script_exists() ? "usable"
-				: "not usable: it makes domains only in tests (DOMFS_TEST_SCRIPT)");
+	out->state =
+		xstrdup(script_exists() ? "usable" : "not usable: it makes domains only in tests (DOMFS_TEST_SCRIPT)");
 	out->capabilities = xstrdup("every row: kept in memory\n");
 	return 0;
 }
@@ -45,12 +44,10 @@ static char *fresh(const char *name unused)
 			 cpus < 4 ? 4 : cpus);
 }
 
-static int command(const struct doc *full, const char *name, struct buf *out,
-		   struct error *err unused)
+static int command(const struct doc *full, const char *name, struct buf *out, struct error *err unused)
 {
 	buf_printf(out, "test-hypervisor\n--name %s\n--cpus %s\n--memory %" PRIu64 "\n", name,
-		   node_get_or(doc_root(full), "vcpu", "1"),
-		   node_size(doc_root(full), "memory", 0));
+		   node_get_or(doc_root(full), "vcpu", "1"), node_size(doc_root(full), "memory", 0));
 	return 0;
 }
 
@@ -97,8 +94,7 @@ static int adopt(struct domain *d, struct error *err)
 	if (r < 0)
 		return r;
 	if (!domain_kept(d, "alive"))
-		return error_set(err, ESRCH,
-				 "domfs ended while it was starting this guest: start it again");
+		return error_set(err, ESRCH, "domfs ended while it was starting this guest: start it again");
 	if (script_says("gone", domain_name(d), NULL))
 		return error_set(err, ESRCH, "the guest ended while domfs was not running");
 	g = guest_new(d);
@@ -228,8 +224,7 @@ static int detach(struct domain *d, struct node *dev, struct error *err)
 	return 0;
 }
 
-static int set(struct domain *d, struct node *dev, const struct prop *row, struct str text,
-	       struct error *err)
+static int set(struct domain *d, struct node *dev, const struct prop *row, struct str text, struct error *err)
 {
 	uint64_t max = node_u64(dev, "vcpu", 1), v = 0;
 	int r;
@@ -241,8 +236,7 @@ static int set(struct domain *d, struct node *dev, const struct prop *row, struc
 		return 0;
 	r = u64_parse(text, 1, 65535, &v, err);
 	if (r == 0 && v > max)
-		r = error_set(err, ERANGE, "%" PRIu64 " vCPUs are more than the guest's %" PRIu64,
-			      v, max);
+		r = error_set(err, ERANGE, "%" PRIu64 " vCPUs are more than the guest's %" PRIu64, v, max);
 	return r;
 }
 
@@ -271,17 +265,12 @@ static int stats(struct domain *d, unsigned groups, struct stats *out, struct er
 		stats_put(out, STATS_VCPU, number, "time_ns", age / 10);
 	}
 	if (groups & STATS_MEMORY)
-		stats_put(out, STATS_MEMORY, "", "actual_bytes",
-			  node_size(root, "currentMemory", 0));
-	for (n = node_first(root, "devices/disk"); groups & STATS_BLOCK && n;
-	     n = node_next(n, "disk"))
-		stats_put(out, STATS_BLOCK, node_get_or(n, "target/@dev", ""), "read_bytes",
-			  age / 1000);
-	for (n = node_first(root, "devices/interface"); groups & STATS_NET && n;
-	     n = node_next(n, "interface")) {
+		stats_put(out, STATS_MEMORY, "", "actual_bytes", node_size(root, "currentMemory", 0));
+	for (n = node_first(root, "devices/disk"); groups & STATS_BLOCK && n; n = node_next(n, "disk"))
+		stats_put(out, STATS_BLOCK, node_get_or(n, "target/@dev", ""), "read_bytes", age / 1000);
+	for (n = node_first(root, "devices/interface"); groups & STATS_NET && n; n = node_next(n, "interface")) {
 		const char *alias = node_get_or(n, "alias/@name", "");
-		stats_put(out, STATS_NET, str_starts(alias, "ua-") ? alias + 3 : alias, "rx_bytes",
-			  age / 1000);
+		stats_put(out, STATS_NET, str_starts(alias, "ua-") ? alias + 3 : alias, "rx_bytes", age / 1000);
 	}
 	return 0;
 }
@@ -311,11 +300,10 @@ static int console(struct domain *d, struct error *err)
 static int screenshot(struct domain *d, struct buf *png, struct error *err)
 {
 	static const unsigned char pixel[] = {
-		0x89, 'P',  'N',  'G',	'\r', '\n', 0x1a, '\n', 0,    0,    0,	  13,	'I',  'H',
-		'D',  'R',  0,	  0,	0,    1,    0,	  0,	0,    1,    8,	  0,	0,    0,
-		0,    0x3a, 0x7e, 0x9b, 0x55, 0,    0,	  0,	10,   'I',  'D',  'A',	'T',  0x78,
-		0x9c, 0x63, 0x60, 0,	0,    0,    2,	  0,	1,    0x48, 0xaf, 0xa4, 0x71, 0,
-		0,    0,    0,	  'I',	'E',  'N',  'D',  0xae, 0x42, 0x60, 0x82,
+		0x89, 'P',  'N',  'G',	'\r', '\n', 0x1a, '\n', 0,    0,    0,	  13,  'I',  'H',  'D',	 'R',  0,
+		0,    0,    1,	  0,	0,    0,    1,	  8,	0,    0,    0,	  0,   0x3a, 0x7e, 0x9b, 0x55, 0,
+		0,    0,    10,	  'I',	'D',  'A',  'T',  0x78, 0x9c, 0x63, 0x60, 0,   0,    0,	   2,	 0,    1,
+		0x48, 0xaf, 0xa4, 0x71, 0,    0,    0,	  0,	'I',  'E',  'N',  'D', 0xae, 0x42, 0x60, 0x82,
 	};
 	int r;
 	autoguest struct guest *g = enter(d, "screenshot", &r, err);

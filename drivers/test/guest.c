@@ -170,8 +170,7 @@ static int wait_step(struct guest *g, const struct script_step *s, struct error 
 	if (r == -ECANCELED)
 		return error_set(err, ECANCELED, "interrupted");
 	if (s->hang)
-		return error_set(err, ETIMEDOUT, "the hypervisor has not answered within %lld ms",
-				 (long long)ms);
+		return error_set(err, ETIMEDOUT, "the hypervisor has not answered within %lld ms", (long long)ms);
 	return 0;
 }
 

@@ -12,12 +12,14 @@ extern const struct schema chardev_source_schema; /* <source>: two for udp */
 extern const char *const chardev_types[];
 
 /* @type, <source>, <protocol>, <log>. */
-#define CHARDEV_ROWS(type_flags) \
-	{ "@type", T_ENUM, .words = chardev_types, .flags = (type_flags), .doc = "what it is connected to" }, \
-	{ "source", T_LIST, .sub = &chardev_source_schema, .doc = "where that is; udp has two" }, \
-	{ "protocol/@type", T_ENUM, .words = chardev_protocols, .doc = "what is spoken over tcp" }, \
-	{ "log/@file", T_STRING, .doc = "file that gets a copy of what the guest says" }, \
-	{ "log/@append", T_ENUM, .words = words_on_off, .doc = "keep what the file had" }
+#define CHARDEV_ROWS(type_flags)                                                                                       \
+	{ "@type", T_ENUM, .words = chardev_types, .flags = (type_flags), .doc = "what it is connected to" },          \
+		{ "source", T_LIST, .sub = &chardev_source_schema, .doc = "where that is; udp has two" },              \
+		{ "protocol/@type", T_ENUM, .words = chardev_protocols, .doc = "what is spoken over tcp" },            \
+		{ "log/@file", T_STRING, .doc = "file that gets a copy of what the guest says" },                      \
+	{                                                                                                              \
+		"log/@append", T_ENUM, .words = words_on_off, .doc = "keep what the file had"                          \
+	}
 
 extern const char *const chardev_protocols[];
 

@@ -6,8 +6,7 @@ static const char *const types[] = { "usb", NULL };
 
 const struct schema hub_schema = {
 	.element = "hub",
-	.props = (const struct prop[]){
-		{ "@type", T_ENUM, "type", types, .flags = P_REQUIRED, .doc = "usb" },
-		DEVICE_ROWS,
-		{ 0 } },
+	.props = (const struct prop[]){ { "@type", T_ENUM, "type", types, .flags = P_REQUIRED, .doc = "usb" },
+					DEVICE_ROWS,
+					{ 0 } },
 };

@@ -4,9 +4,8 @@
 
 const struct schema nvram_schema = {
 	.element = "nvram",
-	.props = (const struct prop[]){
-		{ "alias", T_SUB, .sub = &alias_schema, .doc = "the device's id" },
-		{ "acpi/@index", T_U64, .min = 1, .doc = "ACPI index" },
-		{ "address", T_SUB, .sub = &address_schema, .doc = "where it is plugged" },
-		{ 0 } },
+	.props = (const struct prop[]){ { "alias", T_SUB, .sub = &alias_schema, .doc = "the device's id" },
+					{ "acpi/@index", T_U64, .min = 1, .doc = "ACPI index" },
+					{ "address", T_SUB, .sub = &address_schema, .doc = "where it is plugged" },
+					{ 0 } },
 };

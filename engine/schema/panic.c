@@ -6,8 +6,7 @@ static const char *const models[] = { "isa", "pseries", "hyperv", "s390", "pvpan
 
 const struct schema panic_schema = {
 	.element = "panic",
-	.props = (const struct prop[]){
-		{ "@model", T_ENUM, "model", models, .doc = "what the guest sees" },
-		DEVICE_ROWS,
-		{ 0 } },
+	.props = (const struct prop[]){ { "@model", T_ENUM, "model", models, .doc = "what the guest sees" },
+					DEVICE_ROWS,
+					{ 0 } },
 };

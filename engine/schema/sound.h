@@ -4,7 +4,7 @@
 
 #include "../schema.h"
 
-extern const struct schema sound_codec_schema; /* <codec> of a <sound> */
+extern const struct schema sound_codec_schema;	/* <codec> of a <sound> */
 extern const struct schema audio_stream_schema; /* <input> and <output> of an <audio> */
 
 #endif

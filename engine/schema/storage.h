@@ -13,9 +13,9 @@ extern const struct schema seclabel_schema;	 /* <seclabel> of a source */
 extern const struct schema auth_schema;		 /* <auth> of a disk or source */
 extern const struct schema encryption_schema;	 /* <encryption> of a disk or source */
 extern const struct schema encryption_secret_schema;
-extern const struct schema backing_schema;	 /* <backingStore>: the image below this one */
-extern const struct schema mirror_schema;	 /* <mirror>: where a running copy job writes */
-extern const struct schema data_store_schema;	 /* <dataStore>: the raw data file of a qcow2 image */
+extern const struct schema backing_schema;    /* <backingStore>: the image below this one */
+extern const struct schema mirror_schema;     /* <mirror>: where a running copy job writes */
+extern const struct schema data_store_schema; /* <dataStore>: the raw data file of a qcow2 image */
 extern const struct schema disk_iothread_schema, disk_iothread_queue_schema, throttle_filter_schema;
 extern const struct schema fs_idmap_schema; /* <uid>, <gid> of a filesystem's <idmap> */
 extern const struct schema hostdev_host_schema, hostdev_ip_schema, hostdev_route_schema;

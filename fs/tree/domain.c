@@ -162,15 +162,13 @@ static int row_show(const struct place *at, struct buf *out, struct error *err)
 
 static int row_store(const struct place *at, struct str text, struct error *err)
 {
-	return domain_prop_store(domain_of(at->obj), at->slot->view, at->slot->prop, text, at->who,
-				 err);
+	return domain_prop_store(domain_of(at->obj), at->slot->view, at->slot->prop, text, at->who, err);
 }
 
 static const struct entry domain_entries[] = {
 	VALUE("state", 0644, state_show, state_store, .facets = F_STATE, .cached = true,
 	      .doc = "running paused shutoff crashed ...; write start shutdown destroy reboot reset suspend resume nmi"),
-	VALUE("reason", 0444, reason_show, NULL, .facets = F_STATE, .cached = true,
-	      .doc = "why it is in that state"),
+	VALUE("reason", 0444, reason_show, NULL, .facets = F_STATE, .cached = true, .doc = "why it is in that state"),
 	VALUE("uuid", 0444, uuid_show, NULL, .cached = true, .doc = "its uuid"),
 	VALUE("id", 0444, id_show, NULL, .facets = F_STATE, .cached = true,
 	      .doc = "the number of this run; empty while it is off"),
@@ -182,8 +180,7 @@ static const struct entry domain_entries[] = {
 	      .doc = "1: it is defined; 0: it is gone once it is off"),
 	VALUE("autostart", 0644, autostart_show, autostart_store, .facets = F_CONFIG | F_DOC,
 	      .doc = "1: started when domfs starts"),
-	DOC("xml", 0644, xml_show, xml_store,
-	    .doc = "the definition in force; write a whole document to define"),
+	DOC("xml", 0644, xml_show, xml_store, .doc = "the definition in force; write a whole document to define"),
 	DOC("check", 0644, check_show, check_store, .fresh = LIVE, .fresh_doc = true,
 	    .doc = "write a definition, read the verdict; changes nothing"),
 	PROPS(&domain_schema, row_show, row_store),
@@ -191,28 +188,23 @@ static const struct entry domain_entries[] = {
 	      .doc = "what differs between the running definition and the next start's"),
 	VALUE("job", 0644, job_show, job_store, .fresh = LIVE, .facets = F_JOB,
 	      .doc = "what is going on and how far; write abort"),
-	VALUE("error", 0444, error_show, NULL, .facets = F_ERROR,
-	      .doc = "the last failure in words"),
+	VALUE("error", 0444, error_show, NULL, .facets = F_ERROR, .doc = "the last failure in words"),
 	VALUE("command", 0444, command_show, NULL, .fresh = LIVE,
 	      .doc = "the hypervisor's command line, as it was run or would be"),
 	VALUE("log", 0440, log_show, NULL, .fresh = LIVE, .grows = true, .facets = F_LOG,
 	      .doc = "what the hypervisor printed"),
-	STREAM("console.log", 0440, &console_log_stream, .facets = F_LOG,
-	       .doc = "what the serial console has said"),
+	STREAM("console.log", 0440, &console_log_stream, .facets = F_LOG, .doc = "what the serial console has said"),
 	STREAM("console", 0660, &console_stream, .hidden = true, .facets = F_LOG,
 	       .doc = "the serial console, to read and write"),
-	VALUE("screenshot.png", 0440, screenshot_show, NULL, .fresh = WAITS, .fleeting = true,
-	      .exists = has_screen, .doc = "the screen now, of a guest that runs"),
+	VALUE("screenshot.png", 0440, screenshot_show, NULL, .fresh = WAITS, .fleeting = true, .exists = has_screen,
+	      .doc = "the screen now, of a guest that runs"),
 	DIR("wait", 0755, &wait_dir, .doc = "files whose reading blocks until it is so"),
 	DIR("stats", 0755, &stats_dir, .doc = "counters, flat keyed"),
-	DIR("vcpus", 0755, &vcpus_dir, .facets = F_NAMES | F_DOC | F_STATE,
-	    .doc = "the virtual CPUs"),
+	DIR("vcpus", 0755, &vcpus_dir, .facets = F_NAMES | F_DOC | F_STATE, .doc = "the virtual CPUs"),
 	DIR("disks", 0755, &disks_dir, .facets = F_NAMES | F_DOC, .doc = "the disks, by target"),
 	DIR("nics", 0755, &nics_dir, .facets = F_NAMES | F_DOC, .doc = "the network interfaces"),
-	DIR("devices", 0755, &devices_dir, .facets = F_NAMES | F_DOC,
-	    .doc = "every other device, by alias"),
-	DIR("config", 0755, &config_dir, .view = VIEW_CONFIG,
-	    .doc = "the definition for the next start"),
+	DIR("devices", 0755, &devices_dir, .facets = F_NAMES | F_DOC, .doc = "every other device, by alias"),
+	DIR("config", 0755, &config_dir, .view = VIEW_CONFIG, .doc = "the definition for the next start"),
 	{ 0 },
 };
 
@@ -221,26 +213,19 @@ const struct dir_type domain_dir = { .entries = domain_entries };
 static const struct entry config_entries[] = {
 	DOC("xml", 0644, config_xml_show, xml_store, .doc = "what was defined, byte for byte"),
 	PROPS(&domain_schema, row_show, row_store),
-	DIR("disks", 0755, &disks_dir, .facets = F_NAMES | F_CONFIG,
-	    .doc = "the disks of the next start"),
-	DIR("nics", 0755, &nics_dir, .facets = F_NAMES | F_CONFIG,
-	    .doc = "the network interfaces of the next start"),
-	DIR("devices", 0755, &devices_dir, .facets = F_NAMES | F_CONFIG,
-	    .doc = "every other device of the next start"),
+	DIR("disks", 0755, &disks_dir, .facets = F_NAMES | F_CONFIG, .doc = "the disks of the next start"),
+	DIR("nics", 0755, &nics_dir, .facets = F_NAMES | F_CONFIG, .doc = "the network interfaces of the next start"),
+	DIR("devices", 0755, &devices_dir, .facets = F_NAMES | F_CONFIG, .doc = "every other device of the next start"),
 	{ 0 },
 };
 
 const struct dir_type config_dir = { .entries = config_entries };
 
 static const struct entry wait_entries[] = {
-	STREAM("running", 0444, &wait_stream, .hidden = true, .facets = F_STATE,
-	       .doc = "blocks until it runs"),
-	STREAM("paused", 0444, &wait_stream, .hidden = true, .facets = F_STATE,
-	       .doc = "blocks until it is paused"),
-	STREAM("shutoff", 0444, &wait_stream, .hidden = true, .facets = F_STATE,
-	       .doc = "blocks until it is off"),
-	STREAM("job", 0444, &wait_stream, .hidden = true, .facets = F_JOB,
-	       .doc = "blocks until nothing is going on"),
+	STREAM("running", 0444, &wait_stream, .hidden = true, .facets = F_STATE, .doc = "blocks until it runs"),
+	STREAM("paused", 0444, &wait_stream, .hidden = true, .facets = F_STATE, .doc = "blocks until it is paused"),
+	STREAM("shutoff", 0444, &wait_stream, .hidden = true, .facets = F_STATE, .doc = "blocks until it is off"),
+	STREAM("job", 0444, &wait_stream, .hidden = true, .facets = F_JOB, .doc = "blocks until nothing is going on"),
 	{ 0 },
 };
 
@@ -273,14 +258,10 @@ static int net_show(const struct place *at, struct buf *out, struct error *err)
 
 static const struct entry stats_entries[] = {
 	VALUE("cpu", 0444, cpu_show, NULL, .fresh = LIVE, .doc = "CPU time of the guest's process"),
-	VALUE("vcpus", 0444, vcpus_show, NULL, .fresh = LIVE,
-	      .doc = "CPU time of each virtual CPU"),
-	VALUE("memory", 0444, memory_show, NULL, .fresh = WAITS,
-	      .doc = "balloon and memory statistics of the guest"),
-	VALUE("block", 0444, block_show, NULL, .fresh = WAITS,
-	      .doc = "requests and bytes of each disk"),
-	VALUE("net", 0444, net_show, NULL, .fresh = LIVE,
-	      .doc = "packets and bytes of each network interface"),
+	VALUE("vcpus", 0444, vcpus_show, NULL, .fresh = LIVE, .doc = "CPU time of each virtual CPU"),
+	VALUE("memory", 0444, memory_show, NULL, .fresh = WAITS, .doc = "balloon and memory statistics of the guest"),
+	VALUE("block", 0444, block_show, NULL, .fresh = WAITS, .doc = "requests and bytes of each disk"),
+	VALUE("net", 0444, net_show, NULL, .fresh = LIVE, .doc = "packets and bytes of each network interface"),
 	{ 0 },
 };
 

@@ -19,8 +19,7 @@ static struct object *next(const struct place *dir unused, uint64_t after)
 	return domain_object(domain_after(after));
 }
 
-static int make(const struct place *dir, const char *name, mode_t mode, struct object **out,
-		struct error *err)
+static int make(const struct place *dir, const char *name, mode_t mode, struct object **out, struct error *err)
 {
 	struct domain *d;
 	int r = domain_make(name, dir->who, mode, &d, err);
@@ -42,9 +41,8 @@ static int rename_to(const struct place *at, const char *name, struct error *err
 	return domain_rename(domain_of(at->obj), name, err);
 }
 
-static const struct entry domain_entry =
-	DIR("NAME", 0755, &domain_dir, .facets = F_STATE | F_DOC | F_NAMES,
-	    .doc = "a domain; mkdir makes it, rmdir removes it, mv renames it");
+static const struct entry domain_entry = DIR("NAME", 0755, &domain_dir, .facets = F_STATE | F_DOC | F_NAMES,
+					     .doc = "a domain; mkdir makes it, rmdir removes it, mv renames it");
 
 const struct dir_type domains_dir = {
 	.child = &domain_entry,

@@ -107,8 +107,7 @@ void driver_objects_open(void)
 	for (int i = 0; drivers[i]; i++) {
 		struct driver_object *d = xcalloc(1, sizeof(*d));
 
-		object_init(&d->obj, OBJ_DRIVER, drivers[i]->name, &root_object,
-			    driver_object_free);
+		object_init(&d->obj, OBJ_DRIVER, drivers[i]->name, &root_object, driver_object_free);
 		d->driver = drivers[i];
 		vec_add(&driver_objects, d);
 	}
@@ -159,8 +158,7 @@ static int driver_state_show(const struct place *at, struct buf *out, struct err
 	return show_line(out, state ? state : "being looked at");
 }
 
-static int driver_capabilities_show(const struct place *at, struct buf *out,
-				    struct error *err unused)
+static int driver_capabilities_show(const struct place *at, struct buf *out, struct error *err unused)
 {
 	const char *text = driver_info(driver_of(at->obj)->driver)->capabilities;
 
@@ -169,18 +167,16 @@ static int driver_capabilities_show(const struct place *at, struct buf *out,
 }
 
 static const struct entry driver_entries[] = {
-	VALUE("version", 0444, driver_version_show, NULL, .fresh = LIVE,
-	      .doc = "of the hypervisor that was found"),
-	VALUE("state", 0444, driver_state_show, NULL, .fresh = LIVE,
-	      .doc = "usable or not, and why"),
+	VALUE("version", 0444, driver_version_show, NULL, .fresh = LIVE, .doc = "of the hypervisor that was found"),
+	VALUE("state", 0444, driver_state_show, NULL, .fresh = LIVE, .doc = "usable or not, and why"),
 	VALUE("capabilities", 0444, driver_capabilities_show, NULL, .fresh = LIVE,
 	      .doc = "what it can do: a line for each property that it knows"),
 	{ 0 },
 };
 
 static const struct dir_type driver_dir = { .entries = driver_entries };
-static const struct entry driver_entry = DIR("DRIVER", 0755, &driver_dir, .facets = F_STATE,
-					     .doc = "a hypervisor that this build can drive");
+static const struct entry driver_entry =
+	DIR("DRIVER", 0755, &driver_dir, .facets = F_STATE, .doc = "a hypervisor that this build can drive");
 
 const struct dir_type drivers_dir = {
 	.child = &driver_entry,
@@ -192,15 +188,11 @@ const struct dir_type drivers_dir = {
 static const struct entry host_entries[] = {
 	VALUE("hostname", 0444, hostname_show, NULL, .fresh = LIVE, .doc = "its name"),
 	VALUE("cpus", 0444, cpus_show, NULL, .fresh = LIVE, .doc = "how many CPUs are online"),
-	VALUE("cpu_model", 0444, cpu_model_show, NULL, .fresh = LIVE,
-	      .doc = "what the first CPU calls itself"),
+	VALUE("cpu_model", 0444, cpu_model_show, NULL, .fresh = LIVE, .doc = "what the first CPU calls itself"),
 	VALUE("memory", 0444, memory_show, NULL, .fresh = LIVE, .doc = "bytes of memory"),
-	VALUE("memory_free", 0444, memory_free_show, NULL, .fresh = LIVE,
-	      .doc = "bytes that a new guest could have"),
-	VALUE("uptime", 0444, uptime_show, NULL, .fresh = LIVE,
-	      .doc = "seconds since it was started"),
-	VALUE("load", 0444, load_show, NULL, .fresh = LIVE,
-	      .doc = "the load averages of 1, 5 and 15 minutes"),
+	VALUE("memory_free", 0444, memory_free_show, NULL, .fresh = LIVE, .doc = "bytes that a new guest could have"),
+	VALUE("uptime", 0444, uptime_show, NULL, .fresh = LIVE, .doc = "seconds since it was started"),
+	VALUE("load", 0444, load_show, NULL, .fresh = LIVE, .doc = "the load averages of 1, 5 and 15 minutes"),
 	DIR("drivers", 0755, &drivers_dir, .doc = "the hypervisors that this build can drive"),
 	{ 0 },
 };

@@ -29,8 +29,7 @@ static struct object *next(const struct place *dir, enum part_kind kind, uint64_
 	return part_object(s.best);
 }
 
-static int make(const struct place *dir, enum part_kind kind, const char *name, struct object **out,
-		struct error *err)
+static int make(const struct place *dir, enum part_kind kind, const char *name, struct object **out, struct error *err)
 {
 	struct part *p;
 	int r = part_make(domain_of(dir->obj), kind, dir->slot->view, name, &p, err);
@@ -48,20 +47,20 @@ static int drop(const struct place *at, struct error *err)
 }
 
 /* The four collections differ in the kind only. */
-#define COLLECTION(noun, kind_)                                                                    \
-	static struct object *find_##noun(const struct place *dir, const char *name)               \
-	{                                                                                          \
-		return part_object(part_find(domain_of(dir->obj), kind_, dir->slot->view, name));  \
-	}                                                                                          \
-	static struct object *next_##noun(const struct place *dir, uint64_t after)                 \
-	{                                                                                          \
-		return next(dir, kind_, after);                                                    \
+#define COLLECTION(noun, kind_)                                                                                        \
+	static struct object *find_##noun(const struct place *dir, const char *name)                                   \
+	{                                                                                                              \
+		return part_object(part_find(domain_of(dir->obj), kind_, dir->slot->view, name));                      \
+	}                                                                                                              \
+	static struct object *next_##noun(const struct place *dir, uint64_t after)                                     \
+	{                                                                                                              \
+		return next(dir, kind_, after);                                                                        \
 	}
-#define MAKER(noun, kind_)                                                                         \
-	static int make_##noun(const struct place *dir, const char *name, mode_t mode unused,      \
-			       struct object **out, struct error *err)                             \
-	{                                                                                          \
-		return make(dir, kind_, name, out, err);                                           \
+#define MAKER(noun, kind_)                                                                                             \
+	static int make_##noun(const struct place *dir, const char *name, mode_t mode unused, struct object **out,     \
+			       struct error *err)                                                                      \
+	{                                                                                                              \
+		return make(dir, kind_, name, out, err);                                                               \
 	}
 COLLECTION(disk, PART_DISK)
 COLLECTION(nic, PART_NIC)
@@ -114,8 +113,7 @@ static int row_show(const struct place *at, struct buf *out, struct error *err)
 
 static int row_store(const struct place *at, struct str text, struct error *err)
 {
-	return part_prop_store(part_of(at->obj), at->slot->view, at->slot->prop, text, at->who,
-			       err);
+	return part_prop_store(part_of(at->obj), at->slot->view, at->slot->prop, text, at->who, err);
 }
 
 static int source_show(const struct place *at, struct buf *out, struct error *err)
@@ -162,15 +160,11 @@ static int vcpu_time_show(const struct place *at, struct buf *out, struct error 
 	return 0;
 }
 
-#define PART_STATE                                                                                 \
-	VALUE("state", 0644, state_show, state_store,                                              \
-	      .facets = F_DOC | F_CONFIG | F_STATE | F_NAMES,                                      \
+#define PART_STATE                                                                                                     \
+	VALUE("state", 0644, state_show, state_store, .facets = F_DOC | F_CONFIG | F_STATE | F_NAMES,                  \
 	      .doc = "attached staged detaching config live; write detach: returns when the guest has let go")
-#define PART_XML                                                                                   \
-	DOC("xml", 0644, xml_show, xml_store, .doc = "its element; writing it plugs or changes")
-#define PART_ERROR                                                                                 \
-	VALUE("error", 0444, error_show, NULL, .facets = F_ERROR,                                  \
-	      .doc = "the last failure in words")
+#define PART_XML   DOC("xml", 0644, xml_show, xml_store, .doc = "its element; writing it plugs or changes")
+#define PART_ERROR VALUE("error", 0444, error_show, NULL, .facets = F_ERROR, .doc = "the last failure in words")
 
 static const struct entry disk_entries[] = {
 	VALUE("source", 0644, source_show, source_store,
@@ -178,8 +172,7 @@ static const struct entry disk_entries[] = {
 	PART_STATE,
 	PART_XML,
 	PART_ERROR,
-	VALUE("stats", 0444, disk_stats_show, NULL, .fresh = WAITS,
-	      .doc = "its requests and bytes"),
+	VALUE("stats", 0444, disk_stats_show, NULL, .fresh = WAITS, .doc = "its requests and bytes"),
 	PROPS(&disk_schema, row_show, row_store),
 	{ 0 },
 };
@@ -201,10 +194,8 @@ static const struct entry device_entries[] = {
 };
 
 static const struct entry vcpu_entries[] = {
-	VALUE("state", 0444, vcpu_state_show, NULL, .facets = F_DOC | F_STATE,
-	      .doc = "online or offline"),
-	VALUE("time", 0444, vcpu_time_show, NULL, .fresh = LIVE,
-	      .doc = "nanoseconds that it has run"),
+	VALUE("state", 0444, vcpu_state_show, NULL, .facets = F_DOC | F_STATE, .doc = "online or offline"),
+	VALUE("time", 0444, vcpu_time_show, NULL, .fresh = LIVE, .doc = "nanoseconds that it has run"),
 	{ 0 },
 };
 
@@ -213,15 +204,12 @@ static const struct dir_type nic_dir = { .entries = nic_entries };
 static const struct dir_type device_dir = { .entries = device_entries };
 static const struct dir_type vcpu_dir = { .entries = vcpu_entries };
 
-static const struct entry disk_entry =
-	DIR("TARGET", 0755, &disk_dir, .facets = F_NAMES | F_DOC | F_CONFIG | F_STATE,
-	    .doc = "a disk; mkdir, then set what differs, then write source");
-static const struct entry nic_entry =
-	DIR("NIC", 0755, &nic_dir, .facets = F_NAMES | F_DOC | F_CONFIG | F_STATE,
-	    .doc = "a network interface; mkdir, then write where it connects");
-static const struct entry device_entry =
-	DIR("ALIAS", 0755, &device_dir, .facets = F_NAMES | F_DOC | F_CONFIG | F_STATE,
-	    .doc = "a device; mkdir and write xml plugs it, rmdir unplugs it");
+static const struct entry disk_entry = DIR("TARGET", 0755, &disk_dir, .facets = F_NAMES | F_DOC | F_CONFIG | F_STATE,
+					   .doc = "a disk; mkdir, then set what differs, then write source");
+static const struct entry nic_entry = DIR("NIC", 0755, &nic_dir, .facets = F_NAMES | F_DOC | F_CONFIG | F_STATE,
+					  .doc = "a network interface; mkdir, then write where it connects");
+static const struct entry device_entry = DIR("ALIAS", 0755, &device_dir, .facets = F_NAMES | F_DOC | F_CONFIG | F_STATE,
+					     .doc = "a device; mkdir and write xml plugs it, rmdir unplugs it");
 static const struct entry vcpu_entry =
 	DIR("N", 0755, &vcpu_dir, .facets = F_NAMES | F_DOC | F_STATE, .doc = "a virtual CPU");
 

@@ -10,13 +10,15 @@ static const char text[] = "running\n";
 
 static void fill(fuse_ino_t ino, struct stat *st)
 {
-	*st = (struct stat){.st_ino = ino, .st_mode = ino == 1 ? S_IFDIR | 0755 : S_IFREG | 0444, .st_nlink = 1,
-			    .st_size = ino == 1 ? 0 : sizeof(text) - 1};
+	*st = (struct stat){ .st_ino = ino,
+			     .st_mode = ino == 1 ? S_IFDIR | 0755 : S_IFREG | 0444,
+			     .st_nlink = 1,
+			     .st_size = ino == 1 ? 0 : sizeof(text) - 1 };
 }
 
 static void hello_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
-	struct fuse_entry_param e = {.ino = 2, .attr_timeout = 86400, .entry_timeout = 86400};
+	struct fuse_entry_param e = { .ino = 2, .attr_timeout = 86400, .entry_timeout = 86400 };
 
 	if (parent != 1 || strcmp(name, "state")) {
 		fuse_reply_err(req, ENOENT);
@@ -56,7 +58,10 @@ static void hello_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, s
 }
 
 static const struct fuse_lowlevel_ops ops = {
-	.lookup = hello_lookup, .getattr = hello_getattr, .open = hello_open, .read = hello_read,
+	.lookup = hello_lookup,
+	.getattr = hello_getattr,
+	.open = hello_open,
+	.read = hello_read,
 };
 
 int main(int argc, char **argv)

@@ -25,7 +25,7 @@ static void event(void *arg unused, const char *name, json_t *data)
 /* A command waits for whatever reply the input holds. */
 static void ask(void *arg)
 {
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 	json_t *ret = NULL;
 
 	if (qmp_greeting(arg, NO_TIMEOUT, &err) == 0)
@@ -37,7 +37,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
 	static bool ready;
 	bool over = false;
-	struct qmp_hooks hooks = {.event = event, .closed = closed, .arg = &over};
+	struct qmp_hooks hooks = { .event = event, .closed = closed, .arg = &over };
 	int fds[2];
 
 	if (size > 65536) /* what a socket takes without a reader */

@@ -8,9 +8,9 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 {
-	struct str text = {(const char *)data, size};
-	autoerror struct error err = {0};
-	autobuf struct buf out = {0};
+	struct str text = { (const char *)data, size };
+	autoerror struct error err = { 0 };
+	autobuf struct buf out = { 0 };
 	autodoc struct doc *doc = NULL, *again = NULL;
 	int whole = doc_complete(text);
 	int accepted;
@@ -19,12 +19,13 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	if (!doc)
 		return 0;
 	/* a text that parses is complete for the scanner too, unless its encoding hides the tags */
-	if (whole != 0 && !memchr(data, 0, size) && !memmem(data, size, "encoding", 8) && data[0] < 0x80 && !memmem(data, size, "<!", 2))
+	if (whole != 0 && !memchr(data, 0, size) && !memmem(data, size, "encoding", 8) && data[0] < 0x80 &&
+	    !memmem(data, size, "<!", 2))
 		abort();
 	accepted = schema_check(&domain_schema, doc_root(doc), &err);
 	schema_mask(&domain_schema, doc_root(doc));
 	doc_print(doc, &out);
-	again = doc_parse((struct str){out.p, out.n}, NULL, NULL);
+	again = doc_parse((struct str){ out.p, out.n }, NULL, NULL);
 	if (!again)
 		abort();
 	if (accepted == 0 && schema_check(&domain_schema, doc_root(again), NULL) < 0)

@@ -17,6 +17,7 @@ owned() {	# every QEMU of ours is one that the mount shows as running
 	done
 }
 died() { grep -q '^State:.Z' "/proc/$(domfs_pid)/status" 2>/dev/null || ! kill -0 "$(domfs_pid)" 2>/dev/null; }
+settled() { case $(cat "$d/state") in running|paused|shutoff) ;; *) return 1 ;; esac; }
 crash_at() {	# STEP COMMAND...: kill domfs there, then look
 	step=$1
 	shift
@@ -29,6 +30,7 @@ crash_at() {	# STEP COMMAND...: kill domfs there, then look
 	fi
 	kill_domfs
 	remount_domfs
+	wait_for 10 settled || :	# guests are found again in the background
 	ok "$step: no QEMU is unowned" owned
 	is "$(cat "$d/uuid")" "$uuid" "$step: the definition is there"
 	like "$(cat "$d/state")" '^(running|paused|shutoff)$' "$step: in a known state"

@@ -28,8 +28,10 @@ static void guest_clear(struct guest *g)
 /* A machine with DEVICES; the result of qemu_assign_addresses. */
 static int assign(struct guest *g, const char *machine, const char *devices, const struct node *old)
 {
-	autofree char *text = xasprintf("<domain type='qemu'><name>t</name><memory>65536</memory><os><type arch='x86_64' machine='%s'>hvm</type>"
-					"</os><devices>%s</devices></domain>", machine, devices);
+	autofree char *text = xasprintf(
+		"<domain type='qemu'><name>t</name><memory>65536</memory><os><type arch='x86_64' machine='%s'>hvm</type>"
+		"</os><devices>%s</devices></domain>",
+		machine, devices);
 
 	*g = (struct guest){ .doc = doc_parse(str_of(text), "domain", &g->err) };
 	assert_non_null(g->doc);
@@ -51,7 +53,8 @@ static const char *place(const struct guest *g, const char *target)
 
 	for (const struct node *n = node_first(g->c.domain, "devices/disk"); n; n = node_next(n, "disk"))
 		if (node_is(n, "target/@dev", target)) {
-			snprintf(text, sizeof(text), "%02llx:%02llx.%llx", (unsigned long long)node_u64(n, "address/@bus", 99),
+			snprintf(text, sizeof(text), "%02llx:%02llx.%llx",
+				 (unsigned long long)node_u64(n, "address/@bus", 99),
 				 (unsigned long long)node_u64(n, "address/@slot", 99),
 				 (unsigned long long)node_u64(n, "address/@function", 9));
 			return text;
@@ -76,14 +79,15 @@ static unsigned bridges(const struct guest *g, const char *model)
 	return count;
 }
 
-#define VD(name) "<disk><target dev='" name "' bus='virtio'/></disk>"
+#define VD(name)	"<disk><target dev='" name "' bus='virtio'/></disk>"
 #define VD_AT(name, at) "<disk><target dev='" name "' bus='virtio'/><address type='pci' " at "/></disk>"
 
 static void i440fx_fills_slots_in_order(void **state unused)
 {
 	autoguest struct guest g;
 
-	assert_int_equal(assign(&g, "pc", VD("vda") VD_AT("vdb", "bus='0x00' slot='0x02' function='0x0'") VD("vdc"), NULL), 0);
+	assert_int_equal(
+		assign(&g, "pc", VD("vda") VD_AT("vdb", "bus='0x00' slot='0x02' function='0x0'") VD("vdc"), NULL), 0);
 	assert_string_equal(place(&g, "vda"), "00:03.0");
 	assert_string_equal(place(&g, "vdb"), "00:02.0");
 	assert_string_equal(place(&g, "vdc"), "00:04.0");
@@ -107,8 +111,11 @@ static void conventional_devices_on_q35_get_a_bridge(void **state unused)
 {
 	autoguest struct guest g;
 
-	assert_int_equal(assign(&g, "q35", "<controller type='usb' model='none'/>"
-				"<disk model='virtio-transitional'><target dev='vda' bus='virtio'/></disk>", NULL), 0);
+	assert_int_equal(assign(&g, "q35",
+				"<controller type='usb' model='none'/>"
+				"<disk model='virtio-transitional'><target dev='vda' bus='virtio'/></disk>",
+				NULL),
+			 0);
 	assert_string_equal(place(&g, "vda"), "02:01.0");
 	assert_true(node_is(qemu_controller(g.c.domain, "pci", 2), "@model", "pcie-to-pci-bridge"));
 }
@@ -129,8 +136,11 @@ static void names_say_where_drives_are(void **state unused)
 {
 	autoguest struct guest g;
 
-	assert_int_equal(assign(&g, "pc", "<disk><target dev='hdc' bus='ide'/></disk><disk><target dev='sdi' bus='scsi'/></disk>"
-				"<disk><target dev='sdh' bus='sata'/></disk><disk><target dev='fdb' bus='fdc'/></disk>", NULL), 0);
+	assert_int_equal(assign(&g, "pc",
+				"<disk><target dev='hdc' bus='ide'/></disk><disk><target dev='sdi' bus='scsi'/></disk>"
+				"<disk><target dev='sdh' bus='sata'/></disk><disk><target dev='fdb' bus='fdc'/></disk>",
+				NULL),
+			 0);
 	assert_string_equal(attr(&g, "hdc", "address/@bus"), "1");
 	assert_string_equal(attr(&g, "sdi", "address/@controller"), "1");
 	assert_string_equal(attr(&g, "sdi", "address/@unit"), "1");
@@ -143,8 +153,11 @@ static void usb_adds_a_hub_when_ports_run_out(void **state unused)
 {
 	autoguest struct guest g;
 
-	assert_int_equal(assign(&g, "pc", "<disk><target dev='sda' bus='usb'/></disk><disk><target dev='sdb' bus='usb'/></disk>"
-				"<disk><target dev='sdc' bus='usb'/></disk>", NULL), 0);
+	assert_int_equal(assign(&g, "pc",
+				"<disk><target dev='sda' bus='usb'/></disk><disk><target dev='sdb' bus='usb'/></disk>"
+				"<disk><target dev='sdc' bus='usb'/></disk>",
+				NULL),
+			 0);
 	assert_int_equal(node_count(g.c.domain, "devices/hub"), 1);
 	assert_string_equal(attr(&g, "sda", "address/@port"), "2");
 	assert_string_equal(attr(&g, "sdb", "address/@port"), "1.1");
@@ -156,9 +169,12 @@ static void channels_get_ports(void **state unused)
 	autoguest struct guest g;
 	const struct node *n;
 
-	assert_int_equal(assign(&g, "pc", "<channel type='pty'><target type='virtio' name='a'/></channel>"
+	assert_int_equal(assign(&g, "pc",
+				"<channel type='pty'><target type='virtio' name='a'/></channel>"
 				"<channel type='pty'><target type='virtio' name='b'/>"
-				"<address type='virtio-serial' controller='0' bus='0' port='1'/></channel>", NULL), 0);
+				"<address type='virtio-serial' controller='0' bus='0' port='1'/></channel>",
+				NULL),
+			 0);
 	n = node_first(g.c.domain, "devices/channel");
 	assert_string_equal(node_get(n, "address/@port"), "2");
 	assert_non_null(qemu_controller(g.c.domain, "virtio-serial", 0));
@@ -174,7 +190,8 @@ static void what_was_given_stays(void **state unused)
 	assert_string_equal(place(&g, "vdc"), "00:04.0");
 	assert_string_equal(place(&g, "vdd"), "00:03.0");
 	/* the new definition's own word goes before */
-	assert_int_equal(assign(&q, "pc", VD("vda") VD_AT("vdd", "bus='0x00' slot='0x02' function='0x0'"), old.c.domain), 0);
+	assert_int_equal(
+		assign(&q, "pc", VD("vda") VD_AT("vdd", "bus='0x00' slot='0x02' function='0x0'"), old.c.domain), 0);
 	assert_string_equal(place(&q, "vda"), "00:03.0");
 }
 
@@ -199,23 +216,34 @@ static void refused(const char *machine, const char *devices, const char *becaus
 
 static void what_cannot_be_is_refused_by_name(void **state unused)
 {
-	refused("pc", VD_AT("vda", "bus='0' slot='5'") VD_AT("vdb", "bus='0' slot='5'"), "0000:00:05.0 is in use by line 1: <disk> 'vda'");
+	refused("pc", VD_AT("vda", "bus='0' slot='5'") VD_AT("vdb", "bus='0' slot='5'"),
+		"0000:00:05.0 is in use by line 1: <disk> 'vda'");
 	refused("pc", VD_AT("vda", "bus='0' slot='1'"), "PIIX3");
 	refused("q35", VD_AT("vda", "bus='0' slot='0x1f'"), "ICH9");
 	refused("pc", VD_AT("vda", "bus='0' slot='32'"), "out of range");
 	refused("pc", VD_AT("vda", "domain='1' bus='0' slot='3'"), "out of range");
 	refused("pc", "<disk><target dev='vda' bus='virtio'/><address type='drive'/></disk>", "expected type='pci'");
-	refused("pc", "<disk><target dev='sda' bus='usb'/><address type='usb' bus='3' port='1'/></disk>", "no USB controller with index 3");
-	refused("pc", "<disk><target dev='sda' bus='usb'/><address type='usb' bus='0' port='9'/></disk>", "ports 1 to 2");
-	refused("pc", "<disk><target dev='sda' bus='usb'/><address type='usb' bus='0' port='1'/></disk>"
-		"<disk><target dev='sdb' bus='usb'/><address type='usb' bus='0' port='1'/></disk>", "port '1' is in use");
-	refused("pc", "<controller type='usb' model='none'/><disk><target dev='sda' bus='usb'/></disk>", "no USB controller");
-	refused("pc", "<disk><target dev='hda' bus='ide'/></disk>"
-		"<disk><target dev='hdb' bus='ide'/><address type='drive' controller='0' bus='0' unit='0'/></disk>", "<disk> 'hdb'");
-	refused("pc", "<disk><target dev='sda' bus='scsi'/><address type='drive' controller='0' unit='9'/></disk>", "units 0 to 7");
+	refused("pc", "<disk><target dev='sda' bus='usb'/><address type='usb' bus='3' port='1'/></disk>",
+		"no USB controller with index 3");
+	refused("pc", "<disk><target dev='sda' bus='usb'/><address type='usb' bus='0' port='9'/></disk>",
+		"ports 1 to 2");
+	refused("pc",
+		"<disk><target dev='sda' bus='usb'/><address type='usb' bus='0' port='1'/></disk>"
+		"<disk><target dev='sdb' bus='usb'/><address type='usb' bus='0' port='1'/></disk>",
+		"port '1' is in use");
+	refused("pc", "<controller type='usb' model='none'/><disk><target dev='sda' bus='usb'/></disk>",
+		"no USB controller");
+	refused("pc",
+		"<disk><target dev='hda' bus='ide'/></disk>"
+		"<disk><target dev='hdb' bus='ide'/><address type='drive' controller='0' bus='0' unit='0'/></disk>",
+		"<disk> 'hdb'");
+	refused("pc", "<disk><target dev='sda' bus='scsi'/><address type='drive' controller='0' unit='9'/></disk>",
+		"units 0 to 7");
 	refused("q35", "<controller type='pci' index='0' model='pci-root'/>", "pcie-root");
-	refused("q35", "<controller type='pci' index='1' model='pcie-root-port'/><controller type='pci' index='2' model='pcie-root-port'>"
-		"<address type='pci' bus='1' slot='0' function='0'/></controller>" VD_AT("vda", "bus='1' slot='0'"), "takes only");
+	refused("q35",
+		"<controller type='pci' index='1' model='pcie-root-port'/><controller type='pci' index='2' model='pcie-root-port'>"
+		"<address type='pci' bus='1' slot='0' function='0'/></controller>" VD_AT("vda", "bus='1' slot='0'"),
+		"takes only");
 }
 
 int main(void)

@@ -13,12 +13,11 @@
 /* TYPE and OS stand where they belong, TOP among the elements of <domain>. */
 static struct doc *definition(const char *type, const char *os, const char *top)
 {
-	autofree char *text = xasprintf(
-		"<domain type='%s'><name>t</name><uuid>" UUID
-		"</uuid>%s%s<os><type arch='x86_64' machine='q35'>hvm</type>"
-		"%s</os>%s<devices><memballoon model='none'/></devices></domain>",
-		type, strstr(top, "<memory unit") ? "" : "<memory unit='MiB'>256</memory>",
-		strstr(top, "<vcpu") ? "" : "<vcpu>4</vcpu>", os, top);
+	autofree char *text = xasprintf("<domain type='%s'><name>t</name><uuid>" UUID
+					"</uuid>%s%s<os><type arch='x86_64' machine='q35'>hvm</type>"
+					"%s</os>%s<devices><memballoon model='none'/></devices></domain>",
+					type, strstr(top, "<memory unit") ? "" : "<memory unit='MiB'>256</memory>",
+					strstr(top, "<vcpu") ? "" : "<vcpu>4</vcpu>", os, top);
 	struct error err = { 0 };
 	struct doc *d = doc_parse(str_of(text), "domain", &err);
 
@@ -67,8 +66,7 @@ static const struct {
 	{ "qemu", "", "", "-accel\ntcg" },
 	{ "kvm", "", "", "-accel\nkvm" }, /* definable where KVM is not usable */
 	{ "qemu", "", "", "-smp\n4,sockets=4,cores=1,threads=1" },
-	{ "qemu", "", "<vcpu current='2'>8</vcpu>",
-	  "-smp\n2,maxcpus=8,sockets=8,cores=1,threads=1" },
+	{ "qemu", "", "<vcpu current='2'>8</vcpu>", "-smp\n2,maxcpus=8,sockets=8,cores=1,threads=1" },
 	{ "qemu", "", "<cpu><topology sockets='1' cores='2' threads='2'/></cpu>",
 	  "-smp\n4,sockets=1,cores=2,threads=2" },
 	{ "qemu", "", "<cpu mode='maximum'/>", "-cpu\nmax,migratable=on" },
@@ -90,10 +88,8 @@ static const struct {
 	  "\"memory-backend-memfd\",\"id\":\"pc.ram\",\"share\":true" },
 	{ "qemu", "", "<memoryBacking><source type='file'/></memoryBacking>",
 	  "\"memory-backend-file\",\"id\":\"pc.ram\",\"mem-path\":" },
-	{ "qemu", "", "<memoryBacking><allocation mode='immediate'/></memoryBacking>",
-	  "-mem-prealloc\n" },
-	{ "qemu", "",
-	  "<memoryBacking><hugepages><page size='2' unit='MiB'/></hugepages></memoryBacking>",
+	{ "qemu", "", "<memoryBacking><allocation mode='immediate'/></memoryBacking>", "-mem-prealloc\n" },
+	{ "qemu", "", "<memoryBacking><hugepages><page size='2' unit='MiB'/></hugepages></memoryBacking>",
 	  "{\"qom-type\":\"memory-backend-memfd\",\"id\":\"pc.ram\",\"hugetlb\":true,\"hugetlbsize\":2097152,\"share\":false,\"prealloc\":true,"
 	  "\"size\":268435456}" },
 	{ "qemu", "", "<numatune><memory mode='strict' nodeset='0'/></numatune>",
@@ -118,24 +114,19 @@ static const struct {
 	  "<vcpu>3</vcpu><vcpus><vcpu id='0' enabled='yes' hotpluggable='no'/><vcpu id='1' enabled='no' hotpluggable='yes'/>"
 	  "<vcpu id='2' enabled='yes' hotpluggable='yes'/></vcpus>",
 	  "{\"driver\":\"qemu64-x86_64-cpu\",\"id\":\"vcpu2\",\"socket-id\":2,\"core-id\":0,\"thread-id\":0}" },
-	{ "qemu", "",
-	  "<clock offset='localtime'><timer name='rtc' track='guest' tickpolicy='catchup'/></clock>",
+	{ "qemu", "", "<clock offset='localtime'><timer name='rtc' track='guest' tickpolicy='catchup'/></clock>",
 	  "-rtc\nbase=localtime,clock=vm,driftfix=slew" },
 	{ "qemu", "", "<clock offset='absolute' start='0'/>", "-rtc\nbase=1970-01-01T00:00:00" },
-	{ "qemu", "", "<clock offset='utc'><timer name='hpet' present='no'/></clock>",
-	  ",hpet=off" },
+	{ "qemu", "", "<clock offset='utc'><timer name='hpet' present='no'/></clock>", ",hpet=off" },
 	{ "qemu", "", "<pm><suspend-to-mem enabled='no'/></pm>", "-global\nICH9-LPC.disable_s3=1" },
-	{ "qemu", "<bootmenu enable='yes' timeout='3000'/>", "",
-	  "-boot\nmenu=on,splash-time=3000,strict=on" },
+	{ "qemu", "<bootmenu enable='yes' timeout='3000'/>", "", "-boot\nmenu=on,splash-time=3000,strict=on" },
 	{ "qemu", "<kernel>/k</kernel><initrd>/i</initrd><cmdline>a,b 'c'</cmdline>", "",
 	  "-kernel\n/k\n-initrd\n/i\n-append\na,b 'c'" },
 	{ "qemu", "<smbios mode='sysinfo'/>",
 	  "<sysinfo type='smbios'><system><entry name='serial'>a,b</entry></system></sysinfo>",
 	  "-smbios\ntype=1,serial=a,,b" },
-	{ "qemu", "", "<sysinfo type='fwcfg'><entry name='opt/a'>v</entry></sysinfo>",
-	  "-fw_cfg\nname=opt/a,string=v" },
-	{ "qemu", "<loader type='pflash' readonly='yes' stateless='yes'>/f</loader>",
-	  "<features><acpi/></features>",
+	{ "qemu", "", "<sysinfo type='fwcfg'><entry name='opt/a'>v</entry></sysinfo>", "-fw_cfg\nname=opt/a,string=v" },
+	{ "qemu", "<loader type='pflash' readonly='yes' stateless='yes'>/f</loader>", "<features><acpi/></features>",
 	  "{\"driver\":\"file\",\"filename\":\"/f\",\"node-name\":\"pflash0-storage\",\"read-only\":true}" },
 	{ "qemu", "",
 	  "<qemu:commandline xmlns:qemu='http://libvirt.org/schemas/domain/qemu/1.0'><qemu:arg value='-foo'/><qemu:arg value='b a r'/>"
@@ -154,8 +145,7 @@ static void parts_become_words(void **state unused)
 		if (!words)
 			fail_msg("%s%s: %s", becomes[i].os, becomes[i].top, error_text(&err));
 		if (!strstr(words, becomes[i].words))
-			fail_msg("%s%s: expected\n%s\nin%s", becomes[i].os, becomes[i].top,
-				 becomes[i].words, words);
+			fail_msg("%s%s: expected\n%s\nin%s", becomes[i].os, becomes[i].top, becomes[i].words, words);
 	}
 }
 
@@ -167,54 +157,37 @@ static const struct {
 	{ "qemu", "", "<cpu><topology sockets='3' cores='1' threads='1'/></cpu>", "<vcpu> says 4" },
 	{ "qemu", "", "<cpu><topology sockets='4'/></cpu>", "needs sockets, cores and threads" },
 	{ "qemu", "", "<cpu mode='maximum'><cache mode='emulate' level='2'/></cpu>", "level 3" },
-	{ "kvm", "", "<cpu><model>qemu64</model><cache mode='passthrough'/></cpu>",
-	  "host-passthrough" },
-	{ "qemu", "", "<cpu><model>qemu64</model><maxphysaddr mode='passthrough'/></cpu>",
-	  "<maxphysaddr" },
+	{ "kvm", "", "<cpu><model>qemu64</model><cache mode='passthrough'/></cpu>", "host-passthrough" },
+	{ "qemu", "", "<cpu><model>qemu64</model><maxphysaddr mode='passthrough'/></cpu>", "<maxphysaddr" },
 	{ "qemu", "",
 	  "<cpu><numa><cell cpus='0-1' memory='1' unit='GiB'/><cell cpus='1' memory='1' unit='GiB'/></numa></cpu>",
 	  "vCPU 1" },
-	{ "qemu", "", "<cpu><numa><cell cpus='0-7' memory='1' unit='GiB'/></numa></cpu>",
-	  "there is no vCPU 4" },
+	{ "qemu", "", "<cpu><numa><cell cpus='0-7' memory='1' unit='GiB'/></numa></cpu>", "there is no vCPU 4" },
 	{ "qemu", "", "<maxMemory slots='2' unit='GiB'>4</maxMemory>", "needs a guest NUMA node" },
-	{ "qemu", "", "<numatune><memnode cellid='3' mode='strict' nodeset='0'/></numatune>",
-	  "no such cell" },
-	{ "qemu", "", "<numatune><memory mode='strict' nodeset='777'/></numatune>",
-	  "this host has no NUMA node 777" },
-	{ "qemu", "", "<memoryBacking><hugepages/><allocation mode='ondemand'/></memoryBacking>",
-	  "ondemand" },
-	{ "qemu", "",
-	  "<vcpu>2</vcpu><vcpus><vcpu id='0' enabled='no'/><vcpu id='1' enabled='yes'/></vcpus>",
+	{ "qemu", "", "<numatune><memnode cellid='3' mode='strict' nodeset='0'/></numatune>", "no such cell" },
+	{ "qemu", "", "<numatune><memory mode='strict' nodeset='777'/></numatune>", "this host has no NUMA node 777" },
+	{ "qemu", "", "<memoryBacking><hugepages/><allocation mode='ondemand'/></memoryBacking>", "ondemand" },
+	{ "qemu", "", "<vcpu>2</vcpu><vcpus><vcpu id='0' enabled='no'/><vcpu id='1' enabled='yes'/></vcpus>",
 	  "must be enabled" },
-	{ "qemu", "", "<iothreadids><iothread id='2'/><iothread id='2'/></iothreadids>",
-	  "given twice" },
-	{ "qemu", "", "<cputune><iothreadpin iothread='1' cpuset='0'/></cputune>",
-	  "no such I/O thread" },
+	{ "qemu", "", "<iothreadids><iothread id='2'/><iothread id='2'/></iothreadids>", "given twice" },
+	{ "qemu", "", "<cputune><iothreadpin iothread='1' cpuset='0'/></cputune>", "no such I/O thread" },
 	{ "qemu", "",
 	  "<cputune><vcpusched vcpus='0-1' scheduler='batch'/><vcpusched vcpus='1' scheduler='idle'/></cputune>",
 	  "as well" },
-	{ "qemu", "", "<resource><partition>machine</partition></resource>",
-	  "must begin with '/'" },
-	{ "kvm", "", "<features><hyperv><spinlocks state='on' retries='16'/></hyperv></features>",
-	  "at least 4095" },
-	{ "kvm", "",
-	  "<features><hyperv><vendor_id state='on' value='longer than twelve'/></hyperv></features>",
+	{ "qemu", "", "<resource><partition>machine</partition></resource>", "must begin with '/'" },
+	{ "kvm", "", "<features><hyperv><spinlocks state='on' retries='16'/></hyperv></features>", "at least 4095" },
+	{ "kvm", "", "<features><hyperv><vendor_id state='on' value='longer than twelve'/></hyperv></features>",
 	  "at most 12" },
-	{ "kvm", "", "<features><tcg><tb-cache unit='MiB'>64</tb-cache></tcg></features>",
-	  "KVM translates nothing" },
+	{ "kvm", "", "<features><tcg><tb-cache unit='MiB'>64</tb-cache></tcg></features>", "KVM translates nothing" },
 	{ "qemu", "", "<features><vmport state='on'/><ps2 state='off'/></features>", "<vmport" },
-	{ "qemu", "", "<on_poweroff>restart</on_poweroff><on_reboot>destroy</on_reboot>",
-	  "on_reboot" },
-	{ "qemu", "", "<clock offset='utc'><timer name='platform'/></clock>",
-	  "<timer name='platform'>" },
+	{ "qemu", "", "<on_poweroff>restart</on_poweroff><on_reboot>destroy</on_reboot>", "on_reboot" },
+	{ "qemu", "", "<clock offset='utc'><timer name='platform'/></clock>", "<timer name='platform'>" },
 	{ "qemu", "<cmdline>x</cmdline>", "", "needs a <kernel>" },
 	{ "qemu", "<loader type='pflash' readonly='yes'>/f</loader>", "", "UEFI needs" },
 	{ "qemu", "<loader type='rom'>/f</loader><nvram>/n</nvram>", "", "pflash" },
 	{ "qemu", "<smbios mode='sysinfo'/>", "", "needs a <sysinfo" },
-	{ "qemu", "", "<sysinfo type='fwcfg'><entry name='etc/x'>v</entry></sysinfo>",
-	  "begin with 'opt/'" },
-	{ "qemu", "", "<bootloader>/usr/bin/pygrub</bootloader>",
-	  "the qemu driver has no bootloader" },
+	{ "qemu", "", "<sysinfo type='fwcfg'><entry name='etc/x'>v</entry></sysinfo>", "begin with 'opt/'" },
+	{ "qemu", "", "<bootloader>/usr/bin/pygrub</bootloader>", "the qemu driver has no bootloader" },
 	{ "qemu", "", "<features><htm state='on'/></features>", "the qemu driver has no htm" },
 };
 
@@ -229,8 +202,8 @@ static void others_are_refused_by_name(void **state unused)
 		if (words)
 			fail_msg("%s%s: was accepted", refused[i].os, refused[i].top);
 		if (!strstr(error_text(&err), refused[i].why))
-			fail_msg("%s%s: expected '%s' in '%s'", refused[i].os, refused[i].top,
-				 refused[i].why, error_text(&err));
+			fail_msg("%s%s: expected '%s' in '%s'", refused[i].os, refused[i].top, refused[i].why,
+				 error_text(&err));
 	}
 }
 
@@ -239,8 +212,7 @@ static void files_are_descriptors(void **state unused)
 {
 	need_qemu();
 	autodoc struct doc *d = definition(
-		"qemu",
-		"<loader type='pflash' readonly='yes' stateless='yes'>/f,w</loader><kernel>/k</kernel>",
+		"qemu", "<loader type='pflash' readonly='yes' stateless='yes'>/f,w</loader><kernel>/k</kernel>",
 		"<features><acpi/></features>");
 	autoerror struct error err = { 0 };
 	autofree char *words = words_of(d, false, &err);
@@ -257,9 +229,8 @@ static void files_are_descriptors(void **state unused)
 /* A complete definition is complete: doing it again changes nothing. */
 static void completion_is_stable(void **state unused)
 {
-	autodoc struct doc *d =
-		definition("qemu", "<boot dev='hd'/>",
-			   "<cpu><model>qemu64</model></cpu><features><acpi/><pmu/></features>");
+	autodoc struct doc *d = definition("qemu", "<boot dev='hd'/>",
+					   "<cpu><model>qemu64</model></cpu><features><acpi/><pmu/></features>");
 	autoerror struct error err = { 0 };
 	autobuf struct buf once = { 0 }, twice = { 0 };
 
@@ -298,12 +269,9 @@ static void every_row_has_a_property(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(parts_become_words),
-		cmocka_unit_test(others_are_refused_by_name),
-		cmocka_unit_test(files_are_descriptors),
-		cmocka_unit_test(completion_is_stable),
-		cmocka_unit_test(fresh_is_complete),
-		cmocka_unit_test(every_row_has_a_property),
+		cmocka_unit_test(parts_become_words),	 cmocka_unit_test(others_are_refused_by_name),
+		cmocka_unit_test(files_are_descriptors), cmocka_unit_test(completion_is_stable),
+		cmocka_unit_test(fresh_is_complete),	 cmocka_unit_test(every_row_has_a_property),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

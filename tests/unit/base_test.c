@@ -162,8 +162,7 @@ static void escapes(void **state unused)
 	static const char odd[] = "a b/c=d%e\n\x7f";
 
 	buf_xml(&b, "<a b='c' d=\"e\">&\n\x01</a>");
-	assert_string_equal(buf_text(&b),
-			    "&lt;a b=&apos;c&apos; d=&quot;e&quot;&gt;&amp;&#10;?&lt;/a&gt;");
+	assert_string_equal(buf_text(&b), "&lt;a b=&apos;c&apos; d=&quot;e&quot;&gt;&amp;&#10;?&lt;/a&gt;");
 	buf_reset(&b);
 	buf_percent(&b, odd);
 	assert_string_equal(buf_text(&b), "a%20b%2Fc%3Dd%25e%0A%7F");

@@ -30,16 +30,19 @@ static const struct {
 	{ "<serial type='pty'/>", "pty,id=charserial0" },
 	{ "<serial type='null'/>", "null,id=charserial0" },
 	{ "<serial type='dev'><source path='/dev/ttyS2,x'/></serial>", "serial,id=charserial0,path=/dev/ttyS2,,x" },
-	{ "<parallel type='dev'><source path='/dev/parport0'/></parallel>", "parallel,id=charserial0,path=/dev/parport0" },
+	{ "<parallel type='dev'><source path='/dev/parport0'/></parallel>",
+	  "parallel,id=charserial0,path=/dev/parport0" },
 	{ "<serial type='file'><source path='/a/b' append='on'/></serial>", "file,id=charserial0,path=/a/b,append=on" },
 	{ "<serial type='pty'><log file='/l' append='off'/></serial>", "pty,id=charserial0,logfile=/l,logappend=off" },
 	{ "<serial type='pipe'><source path='/a/fifo'/></serial>", "pipe,id=charserial0,path=/a/fifo" },
-	{ "<serial type='tcp'><source mode='connect' host='h' service='1'/></serial>", "socket,id=charserial0,host=h,port=1" },
+	{ "<serial type='tcp'><source mode='connect' host='h' service='1'/></serial>",
+	  "socket,id=charserial0,host=h,port=1" },
 	{ "<serial type='tcp'><source mode='bind' host='h' service='1'/><protocol type='telnet'/></serial>",
 	  "socket,id=charserial0,host=h,port=1,telnet=on,server=on,wait=off" },
 	{ "<serial type='tcp'><source mode='connect' host='h' service='1'><reconnect enabled='yes' timeout='7'/></source></serial>",
 	  "socket,id=charserial0,host=h,port=1,reconnect=7" },
-	{ "<serial type='unix'><source mode='bind' path='/s'/></serial>", "socket,id=charserial0,path=/s,server=on,wait=off" },
+	{ "<serial type='unix'><source mode='bind' path='/s'/></serial>",
+	  "socket,id=charserial0,path=/s,server=on,wait=off" },
 	{ "<serial type='unix'><source mode='connect' path='/s'/></serial>", "socket,id=charserial0,path=/s" },
 	{ "<serial type='udp'><source mode='bind' host='a' service='1'/><source mode='connect' host='b' service='2'/></serial>",
 	  "udp,id=charserial0,host=b,port=2,localaddr=a,localport=1" },
@@ -164,10 +167,11 @@ static void pty_paths_are_forgotten(void **state unused)
 
 static void libvirt_channel_paths_are_forgotten(void **state unused)
 {
-	autodoc struct doc *d = parse("<channel type='unix'><source mode='bind' path='/var/lib/libvirt/qemu/channel/target/f16x.org.x.0'/>"
-				      "<target type='virtio' name='org.x.0'/></channel>"
-				      "<channel type='unix'><source mode='bind' path='/srv/org.x.1'/>"
-				      "<target type='virtio' name='org.x.1'/></channel>");
+	autodoc struct doc *d = parse(
+		"<channel type='unix'><source mode='bind' path='/var/lib/libvirt/qemu/channel/target/f16x.org.x.0'/>"
+		"<target type='virtio' name='org.x.0'/></channel>"
+		"<channel type='unix'><source mode='bind' path='/srv/org.x.1'/>"
+		"<target type='virtio' name='org.x.1'/></channel>");
 	struct node *channel = first_device(d), *other = node_next(channel, "channel");
 
 	qemu_complete_chardev(channel);

@@ -111,8 +111,7 @@ static void the_replay_is_bounded(void **state unused)
 int main(void)
 {
 #define T(name) cmocka_unit_test_setup_teardown(name, fixture_setup, fixture_teardown)
-	const struct CMUnitTest tests[] = { T(heard_and_replayed), T(one_writer),
-					    T(the_replay_is_bounded) };
+	const struct CMUnitTest tests[] = { T(heard_and_replayed), T(one_writer), T(the_replay_is_bounded) };
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
 }

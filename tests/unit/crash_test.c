@@ -56,8 +56,7 @@ static void check_one(struct domain *d)
 	must(config_doc && full, "both texts are whole");
 	must(node_is(doc_root(full), "name", d->obj.name), "the name is the file's");
 	must(node_is(doc_root(full), "uuid", d->uuid), "the uuid is the header's");
-	must(node_u64(doc_root(full), "vcpu/@current", 0) == d->next_cpus,
-	     "the header agrees with the text");
+	must(node_u64(doc_root(full), "vcpu/@current", 0) == d->next_cpus, "the header agrees with the text");
 	must(d->driver != NULL, "it has a driver");
 }
 
@@ -93,8 +92,7 @@ static void look(void *arg unused)
 	}
 	must(count_files("run/domains") == 0, "no run directory is left");
 	store_sync();
-	must(count_files("state/domains") == domain_count(),
-	     "a file for each domain and none beside");
+	must(count_files("state/domains") == domain_count(), "a file for each domain and none beside");
 	fixture_close();
 }
 
@@ -142,8 +140,7 @@ static void nothing_is_lost_at_any_step(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test_setup_teardown(nothing_is_lost_at_any_step, fixture_setup,
-						fixture_teardown),
+		cmocka_unit_test_setup_teardown(nothing_is_lost_at_any_step, fixture_setup, fixture_teardown),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -2,8 +2,8 @@
 /* Domains over the test driver: made, defined, started, changed, found again. */
 #include "fixture.h"
 
-#define XML(more)                                                                                  \
-	"<domain type='test'><name>web</name><memory unit='MiB'>512</memory><vcpu>2</vcpu>"        \
+#define XML(more)                                                                                                      \
+	"<domain type='test'><name>web</name><memory unit='MiB'>512</memory><vcpu>2</vcpu>"                            \
 	"<os><type arch='x86_64'>hvm</type></os>" more "</domain>"
 
 TEST(made_domain_is_complete_and_lasts)
@@ -46,9 +46,9 @@ TEST(bounds_move_when_off)
 
 TEST(definition_is_kept_byte_for_byte)
 {
-	static const char text[] = "<!-- mine -->\n" XML(
-		"<devices>\n\t<disk type='file' device='disk'>"
-		"<source file='/a.img'/><target dev='vda' bus='virtio'/></disk></devices>");
+	static const char text[] =
+		"<!-- mine -->\n" XML("<devices>\n\t<disk type='file' device='disk'>"
+				      "<source file='/a.img'/><target dev='vda' bus='virtio'/></disk></devices>");
 	struct domain *d = make("web");
 	uint64_t seq;
 
@@ -80,12 +80,10 @@ TEST(bad_definitions_change_nothing)
 	assert_int_equal(define(d, XML("<nonsense/>")), -EINVAL);
 	error_has("nonsense");
 	assert_int_equal(
-		define(d,
-		       "<domain type='zx81'><name>web</name><memory>1</memory><os><type>hvm</type></os></domain>"),
+		define(d, "<domain type='zx81'><name>web</name><memory>1</memory><os><type>hvm</type></os></domain>"),
 		-ENOTSUP);
 	error_has("expected one of test");
-	assert_int_equal(define(other, XML("")),
-			 0); /* fresh from mkdir: takes the text, keeps its name */
+	assert_int_equal(define(other, XML("")), 0); /* fresh from mkdir: takes the text, keeps its name */
 	assert_string_equal(other->obj.name, "other");
 	assert_int_equal(define(other, XML("")), -EINVAL);
 	error_has("rename it with mv");
@@ -245,13 +243,10 @@ TEST(disks_are_plugged_and_unplugged)
 	assert_int_equal(part_make(d, PART_DISK, VIEW_NOW, "zz", &p, &last), -EINVAL);
 	ok(part_make(d, PART_DISK, VIEW_NOW, "vdb", &p, &last));
 	assert_string_equal(part_state(p), "staged");
-	ok(part_prop_store(p, VIEW_NOW, schema_file(&disk_schema, "cache"), str_of("none"),
-			   &root_who, &last));
-	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("a.img"), &root_who, &last),
-			 -EINVAL);
+	ok(part_prop_store(p, VIEW_NOW, schema_file(&disk_schema, "cache"), str_of("none"), &root_who, &last));
+	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("a.img"), &root_who, &last), -EINVAL);
 	script("fail attach EREMOTEIO no room\n");
-	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("/a.qcow2"), &root_who, &last),
-			 -EREMOTEIO);
+	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("/a.qcow2"), &root_who, &last), -EREMOTEIO);
 	assert_string_equal(part_state(p), "staged");
 	script("");
 	ok(disk_source_store(p, VIEW_NOW, str_of("/a.qcow2"), &root_who, &last));
@@ -259,8 +254,7 @@ TEST(disks_are_plugged_and_unplugged)
 	shows(domain_config_text(d, true, out), "qcow2");
 	shows(domain_xml(d, VIEW_NOW, true, out), "disk-vdb");
 	shows(domain_xml(d, VIEW_CONFIG, true, out), "cache='none'");
-	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("/b.img"), &root_who, &last),
-			 -EBUSY);
+	assert_int_equal(disk_source_store(p, VIEW_NOW, str_of("/b.img"), &root_who, &last), -EBUSY);
 	fixture_reopen();
 	d = domain_find("web");
 	p = part_find(d, PART_DISK, VIEW_NOW, "vdb");
@@ -297,17 +291,14 @@ TEST(nics_and_other_devices)
 	struct part *p;
 
 	ok(part_make(d, PART_NIC, VIEW_NOW, "n0", &p, &last));
-	ok(part_prop_store(p, VIEW_NOW, schema_file(&nic_schema, "type"), str_of("user"), &root_who,
-			   &last));
+	ok(part_prop_store(p, VIEW_NOW, schema_file(&nic_schema, "type"), str_of("user"), &root_who, &last));
 	assert_string_equal(part_state(p), "attached");
 	shows(domain_xml(d, VIEW_NOW, true, out), "ua-n0");
 	ok(command(d, "start"));
 	ok(part_make(d, PART_DEVICE, VIEW_NOW, "dice", &p, &last));
 	assert_int_equal(part_define(p, VIEW_NOW, str_of("<disk/>"), &root_who, &last), -EINVAL);
-	ok(part_define(
-		p, VIEW_NOW,
-		str_of("<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"),
-		&root_who, &last));
+	ok(part_define(p, VIEW_NOW, str_of("<rng model='virtio'><backend model='random'>/dev/urandom</backend></rng>"),
+		       &root_who, &last));
 	shows(domain_xml(d, VIEW_NOW, true, out), "ua-dice");
 	ok(part_detach(p, VIEW_NOW, &last));
 	assert_null(part_find(d, PART_DEVICE, VIEW_NOW, "dice"));

@@ -75,8 +75,7 @@ static inline int fixture_setup(void **state unused)
 	strcpy(fixture_dir, "/tmp/domfs-test-XXXXXX");
 	if (!mkdtemp(fixture_dir))
 		return -1;
-	autofree char *state_dir = fixture_path("state"), *run = fixture_path("run"),
-		      *file = fixture_path("script");
+	autofree char *state_dir = fixture_path("state"), *run = fixture_path("run"), *file = fixture_path("script");
 	setenv("DOMFS_STATE_DIR", state_dir, 1);
 	setenv("DOMFS_RUN_DIR", run, 1);
 	setenv("DOMFS_TEST_SCRIPT", file, 1);
@@ -131,20 +130,20 @@ static inline int set(struct domain *d, const char *file, const char *text)
 	return set_in(d, VIEW_NOW, file, text);
 }
 
-#define error_has(words)                                                                           \
-	do {                                                                                       \
-		if (!strstr(error_text(&last), words))                                             \
-			fail_msg("'%s' does not say '%s'", error_text(&last), words);              \
+#define error_has(words)                                                                                               \
+	do {                                                                                                           \
+		if (!strstr(error_text(&last), words))                                                                 \
+			fail_msg("'%s' does not say '%s'", error_text(&last), words);                                  \
 	} while (0)
 
 /* Does what was shown by SHOW hold WORDS? */
-#define shows(call, words)                                                                         \
-	do {                                                                                       \
-		autobuf struct buf shown_ = { 0 };                                                 \
-		struct buf *out = &shown_;                                                         \
-		(void)call;                                                                        \
-		if (!strstr(buf_text(out), words))                                                 \
-			fail_msg("'%s' does not say '%s'", buf_text(out), words);                  \
+#define shows(call, words)                                                                                             \
+	do {                                                                                                           \
+		autobuf struct buf shown_ = { 0 };                                                                     \
+		struct buf *out = &shown_;                                                                             \
+		(void)call;                                                                                            \
+		if (!strstr(buf_text(out), words))                                                                     \
+			fail_msg("'%s' does not say '%s'", buf_text(out), words);                                      \
 	} while (0)
 
 static inline void ok(int r)
@@ -153,19 +152,19 @@ static inline void ok(int r)
 		fail_msg("%s", error_text(&last));
 }
 
-#define TEST(name)                                                                                 \
-	static void name##_body(void *arg unused);                                                 \
-	static void name##_task(void *arg)                                                         \
-	{                                                                                          \
-		fixture_open();                                                                    \
-		name##_body(arg);                                                                  \
-		error_clear(&last);                                                                \
-		fixture_close();                                                                   \
-	}                                                                                          \
-	static void name(void **state unused)                                                      \
-	{                                                                                          \
-		in_task(name##_task, NULL);                                                        \
-	}                                                                                          \
+#define TEST(name)                                                                                                     \
+	static void name##_body(void *arg unused);                                                                     \
+	static void name##_task(void *arg)                                                                             \
+	{                                                                                                              \
+		fixture_open();                                                                                        \
+		name##_body(arg);                                                                                      \
+		error_clear(&last);                                                                                    \
+		fixture_close();                                                                                       \
+	}                                                                                                              \
+	static void name(void **state unused)                                                                          \
+	{                                                                                                              \
+		in_task(name##_task, NULL);                                                                            \
+	}                                                                                                              \
 	static void name##_body(void *arg unused)
 
 #endif

@@ -72,8 +72,7 @@ static void values_body(void *arg unused)
 	static const int results[][2] = { { 7, 7 },
 					  { 0, 0 },
 					  { -ENOENT, -ENOENT },
-					  { -ETIMEDOUT,
-					    -EIO }, /* these two say who owns the argument */
+					  { -ETIMEDOUT, -EIO }, /* these two say who owns the argument */
 					  { -ECANCELED, -EIO } };
 	struct worker *w = worker_new("test"), *other = worker_new("test2");
 	int first;
@@ -139,8 +138,7 @@ static void attempt_body(void *arg)
 
 static void cancel_body(void *arg unused)
 {
-	struct attempt a = { worker_new("test"), gated_new(0), 1 },
-		       b = { a.worker, gated_new(0), 1 };
+	struct attempt a = { worker_new("test"), gated_new(0), 1 }, b = { a.worker, gated_new(0), 1 };
 	struct task *t;
 
 	freed = 0;
@@ -231,9 +229,8 @@ static void tree_make(struct place *p)
 
 static void tree_drop(struct place *p)
 {
-	static const char *const files[] = {
-		"secret/disk.img", "root.img", "open.img", "group.img", "link", "dangling", "fifo"
-	};
+	static const char *const files[] = { "secret/disk.img", "root.img", "open.img", "group.img", "link",
+					     "dangling",	"fifo" };
 
 	for (size_t i = 0; i < ARRAY_SIZE(files); i++)
 		unlink(at(p, files[i]));
@@ -248,26 +245,22 @@ static void denied_body(void *arg unused)
 	struct place p = { .worker = NULL };
 
 	tree_make(&p);
-	assert_string_equal(
-		said(&p, NOBODY, NOBODY, "secret/disk.img", O_RDONLY),
-		"'%/secret/disk.img': directory '%/secret' (mode 0700, owner root) may not be "
-		"searched by user nobody (65534)");
+	assert_string_equal(said(&p, NOBODY, NOBODY, "secret/disk.img", O_RDONLY),
+			    "'%/secret/disk.img': directory '%/secret' (mode 0700, owner root) may not be "
+			    "searched by user nobody (65534)");
 	assert_int_equal(p.err.code, EACCES);
 	assert_string_equal(said(&p, NOBODY, NOBODY, "link", O_RDONLY),
 			    "'%/link': directory '%/secret' (mode 0700, owner root) may not be "
 			    "searched by user nobody (65534)");
-	assert_string_equal(
-		said(&p, 54321, 54322, "root.img", O_RDWR),
-		"'%/root.img' (mode 0600, owner root) may not be read and written by user "
-		"54321");
-	assert_string_equal(
-		said(&p, NOBODY, NOBODY, "open.img", O_WRONLY),
-		"'%/open.img' (mode 0644, owner root) may not be written by user nobody "
-		"(65534)");
-	assert_string_equal(
-		said(&p, NOBODY, NOBODY, "new.img", O_WRONLY | O_CREAT),
-		"'%/new.img': directory '%' (mode 0755, owner root) may not be written by "
-		"user nobody (65534)");
+	assert_string_equal(said(&p, 54321, 54322, "root.img", O_RDWR),
+			    "'%/root.img' (mode 0600, owner root) may not be read and written by user "
+			    "54321");
+	assert_string_equal(said(&p, NOBODY, NOBODY, "open.img", O_WRONLY),
+			    "'%/open.img' (mode 0644, owner root) may not be written by user nobody "
+			    "(65534)");
+	assert_string_equal(said(&p, NOBODY, NOBODY, "new.img", O_WRONLY | O_CREAT),
+			    "'%/new.img': directory '%' (mode 0755, owner root) may not be written by "
+			    "user nobody (65534)");
 	assert_string_equal(said(&p, NOBODY, NOBODY, "open.img", O_RDONLY), "");
 	assert_string_equal(said(&p, 54321, 54321, "group.img", O_RDONLY), "");
 	assert_string_equal(said(&p, 0, 0, "secret/disk.img", O_RDWR), ""); /* rights are back */
@@ -290,14 +283,11 @@ static void missing_body(void *arg unused)
 	assert_string_equal(said(&p, uid, 0, "a/b/c", O_RDONLY), "'%/a/b/c': '%/a' does not exist");
 	assert_int_equal(p.err.code, ENOENT);
 	assert_string_equal(said(&p, uid, 0, "a", O_RDONLY), "'%/a' does not exist");
-	assert_string_equal(said(&p, uid, 0, "a/b", O_RDWR | O_CREAT),
-			    "'%/a/b': '%/a' does not exist");
-	assert_string_equal(said(&p, uid, 0, "dangling", O_RDONLY),
-			    "'%/dangling': '%/gone' does not exist");
+	assert_string_equal(said(&p, uid, 0, "a/b", O_RDWR | O_CREAT), "'%/a/b': '%/a' does not exist");
+	assert_string_equal(said(&p, uid, 0, "dangling", O_RDONLY), "'%/dangling': '%/gone' does not exist");
 	assert_string_equal(said(&p, uid, 0, "open.img/x", O_RDONLY),
 			    "'%/open.img/x': '%/open.img' is not a directory");
-	assert_string_equal(said(&p, uid, 0, "secret", O_WRONLY),
-			    "'%/secret': cannot be opened: Is a directory");
+	assert_string_equal(said(&p, uid, 0, "secret", O_WRONLY), "'%/secret': cannot be opened: Is a directory");
 	assert_string_equal(said(&p, uid, 0, "link", O_RDONLY | O_NOFOLLOW),
 			    "'%/link': cannot be opened: Too many levels of symbolic links");
 	assert_int_equal(open_as(p.worker, uid, 0, "", O_RDONLY, 1000, NULL), -ENOENT);
@@ -330,14 +320,12 @@ static void late_body(void *arg unused)
 
 	tree_make(&p);
 	before = open_fds();
-	assert_int_equal(open_as(p.worker, NOBODY, NOBODY, at(&p, "fifo"), O_RDONLY, 20, &p.err),
-			 -ETIMEDOUT);
+	assert_int_equal(open_as(p.worker, NOBODY, NOBODY, at(&p, "fifo"), O_RDONLY, 20, &p.err), -ETIMEDOUT);
 	assert_non_null(strstr(p.err.text, "did not answer within 20 ms"));
 	writer = open(at(&p, "fifo"), O_WRONLY); /* lets the other side's open end */
 	assert_true(writer >= 0);
 	close(writer);
-	assert_string_equal(said(&p, NOBODY, NOBODY, "open.img", O_RDONLY),
-			    ""); /* after that one */
+	assert_string_equal(said(&p, NOBODY, NOBODY, "open.img", O_RDONLY), ""); /* after that one */
 	assert_int_equal(open_fds(), before);
 	tree_drop(&p);
 }
@@ -352,12 +340,9 @@ static void a_late_descriptor_is_closed(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(results_come_back),
-		cmocka_unit_test(an_abandoned_argument_is_freed_once),
-		cmocka_unit_test(a_cancel_abandons),
-		cmocka_unit_test(another_users_rights),
-		cmocka_unit_test(missing_components),
-		cmocka_unit_test(a_late_descriptor_is_closed),
+		cmocka_unit_test(results_come_back),  cmocka_unit_test(an_abandoned_argument_is_freed_once),
+		cmocka_unit_test(a_cancel_abandons),  cmocka_unit_test(another_users_rights),
+		cmocka_unit_test(missing_components), cmocka_unit_test(a_late_descriptor_is_closed),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

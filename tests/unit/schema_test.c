@@ -20,7 +20,7 @@ static int checked(const char *body, struct error *err)
 
 static void refused(const char *body, const char *words)
 {
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 
 	assert_int_equal(checked(body, &err), -EINVAL);
 	if (!strstr(err.text, words))
@@ -29,9 +29,12 @@ static void refused(const char *body, const char *words)
 
 static void known_documents_pass(void **state unused)
 {
-	autoerror struct error err = {0};
+	autoerror struct error err = { 0 };
 
-	assert_int_equal(checked("<vcpu current='1'>2</vcpu><metadata><x:a xmlns:x='urn:x'/></metadata><x:b xmlns:x='urn:x'><c/></x:b>", &err), 0);
+	assert_int_equal(
+		checked("<vcpu current='1'>2</vcpu><metadata><x:a xmlns:x='urn:x'/></metadata><x:b xmlns:x='urn:x'><c/></x:b>",
+			&err),
+		0);
 }
 
 static void the_unknown_is_named_with_its_line(void **state unused)
@@ -39,22 +42,25 @@ static void the_unknown_is_named_with_its_line(void **state unused)
 	refused("<foo/>", "line 4: <domain>: <foo> in <domain> is not known");
 	refused("<vcpu cur='1'>2</vcpu>", "attribute 'cur' of <vcpu>");
 	refused("<title>a</title><title>b</title>", "twice");
-	refused("<devices>\n<disk><target dev='vda' bus='vritio'/></disk></devices>", "line 5: <disk>: <target bus='vritio'>: 'vritio' is not one of");
+	refused("<devices>\n<disk><target dev='vda' bus='vritio'/></disk></devices>",
+		"line 5: <disk>: <target bus='vritio'>: 'vritio' is not one of");
 	refused("<vcpu>many</vcpu>", "<vcpu>");
 	refused("<currentMemory unit='XiB'>1</currentMemory>", "<currentMemory>");
 	refused("<on_crash>explode</on_crash>", "'explode' is not one of destroy");
 	refused("<features>text</features>", "takes none");
 	refused("<vcpu current='3'>2</vcpu>", "more than its maximum");
-	refused("<devices><disk><target dev='vda'/></disk><disk><target dev='vda'/></disk></devices>", "already the disk");
+	refused("<devices><disk><target dev='vda'/></disk><disk><target dev='vda'/></disk></devices>",
+		"already the disk");
 }
 
 static void values_go_in_and_out(void **state unused)
 {
 	autofree char *text = xasprintf("%s</domain>", head);
 	autodoc struct doc *doc = doc_parse(str_of(text), NULL, NULL);
-	const struct prop *memory = schema_prop(&domain_schema, "memory"), *title = schema_file(&domain_schema, "title");
-	autoerror struct error err = {0};
-	autobuf struct buf out = {0};
+	const struct prop *memory = schema_prop(&domain_schema, "memory"),
+			  *title = schema_file(&domain_schema, "title");
+	autoerror struct error err = { 0 };
+	autobuf struct buf out = { 0 };
 
 	assert_non_null(memory);
 	assert_non_null(title);
@@ -78,15 +84,20 @@ static void collect(void *arg, const char *path, const char *a, const char *b)
 
 static void differences_have_paths(void **state unused)
 {
-	autodoc struct doc *a = doc_parse(str_of("<domain type='x'><vcpu>1</vcpu><devices><disk><target dev='vda'/><serial>1</serial></disk></devices></domain>"), NULL, NULL);
-	autodoc struct doc *b = doc_parse(str_of("<domain type='x'><vcpu>2</vcpu><devices><disk><target dev='vda'/><serial>2</serial></disk><disk><target dev='vdb'/></disk></devices></domain>"), NULL, NULL);
-	autobuf struct buf out = {0};
+	autodoc struct doc *a = doc_parse(
+		str_of("<domain type='x'><vcpu>1</vcpu><devices><disk><target dev='vda'/><serial>1</serial></disk></devices></domain>"),
+		NULL, NULL);
+	autodoc struct doc *b = doc_parse(
+		str_of("<domain type='x'><vcpu>2</vcpu><devices><disk><target dev='vda'/><serial>2</serial></disk><disk><target dev='vdb'/></disk></devices></domain>"),
+		NULL, NULL);
+	autobuf struct buf out = { 0 };
 
 	schema_diff(&domain_schema, doc_root(a), doc_root(b), collect, &out);
 	assert_non_null(strstr(out.p, "vcpu:1>2 "));
 	assert_non_null(strstr(out.p, "devices/disk[vda]/serial:1>2 "));
 	assert_non_null(strstr(out.p, "devices/disk[vdb]:->"));
-	assert_null(strstr(out.p, "target"  "/@dev:vda"));
+	assert_null(strstr(out.p, "target"
+				  "/@dev:vda"));
 }
 
 static void secrets_are_masked_and_come_back(void **state unused)
@@ -115,9 +126,12 @@ static void no_path_is_there_twice(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(known_documents_pass), cmocka_unit_test(the_unknown_is_named_with_its_line),
-		cmocka_unit_test(values_go_in_and_out), cmocka_unit_test(differences_have_paths),
-		cmocka_unit_test(secrets_are_masked_and_come_back), cmocka_unit_test(no_path_is_there_twice),
+		cmocka_unit_test(known_documents_pass),
+		cmocka_unit_test(the_unknown_is_named_with_its_line),
+		cmocka_unit_test(values_go_in_and_out),
+		cmocka_unit_test(differences_have_paths),
+		cmocka_unit_test(secrets_are_masked_and_come_back),
+		cmocka_unit_test(no_path_is_there_twice),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -85,15 +85,11 @@ static void clean_body(void *arg unused)
 	sigaddset(&usr1, SIGUSR1);
 	sigprocmask(SIG_BLOCK, &usr1, NULL);
 	setenv("SECRET", "x", 1);
-	assert_string_equal(
-		script(&s,
-		       "pwd; env | grep -c -e SECRET; echo $LC_ALL; ls /proc/self/fd | tr '\\n' ' '"),
-		"/\n0\nC\n0 1 2 3 "); /* 3 is ls's own */
+	assert_string_equal(script(&s, "pwd; env | grep -c -e SECRET; echo $LC_ALL; ls /proc/self/fd | tr '\\n' ' '"),
+			    "/\n0\nC\n0 1 2 3 "); /* 3 is ls's own */
 	s = (struct spawn){ .chdir = "/usr" };
-	assert_string_equal(
-		script(&s,
-		       "pwd; readlink /proc/$$/fd/0; grep -e SigBlk -e SigIgn /proc/self/status"),
-		"/usr\n/dev/null\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
+	assert_string_equal(script(&s, "pwd; readlink /proc/$$/fd/0; grep -e SigBlk -e SigIgn /proc/self/status"),
+			    "/usr\n/dev/null\nSigBlk:\t0000000000000000\nSigIgn:\t0000000000000000\n");
 	sigprocmask(SIG_UNBLOCK, &usr1, NULL);
 	signal(SIGUSR2, SIG_DFL);
 }
@@ -119,8 +115,7 @@ static void fds_body(void *arg unused)
 	int a = holding("a"), b = holding("b"), c = holding("c");
 	struct spawn_fd crossed[] = { { a, b }, { b, a }, { c, 0 }, { c, 40 } };
 	struct spawn s = { .fds = crossed, .nfds = ARRAY_SIZE(crossed) };
-	autofree char *text =
-		xasprintf("cat /dev/fd/%d /dev/fd/%d; cat; ls /proc/self/fd | wc -l", b, a);
+	autofree char *text = xasprintf("cat /dev/fd/%d /dev/fd/%d; cat; ls /proc/self/fd | wc -l", b, a);
 
 	assert_string_equal(script(&s, text), "abc7\n"); /* 0 1 2 a b 40 and ls's own */
 	s = (struct spawn){ .fds = (struct spawn_fd[]){ { a, 5 }, { b, 5 } }, .nfds = 2 };
@@ -149,16 +144,14 @@ static void rights_body(void *arg unused)
 			   .no_core = true,
 			   .max_memlock = 123 * 1024 };
 
-	assert_string_equal(
-		script(&s,
-		       "grep -E '^(Uid|Gid|Groups|NoNewPrivs|CapEff):' /proc/self/status;"
-		       "ulimit -c; ulimit -l; [ $(cut -d' ' -f6 /proc/$$/stat) = $$ ] && echo leads"),
-		"Uid:\t70000\t70000\t70000\t70000\n"
-		"Gid:\t70003\t70003\t70003\t70003\n"
-		"Groups:\t70001 70002 \n"
-		"CapEff:\t0000000000000000\n"
-		"NoNewPrivs:\t1\n"
-		"0\n123\nleads\n");
+	assert_string_equal(script(&s, "grep -E '^(Uid|Gid|Groups|NoNewPrivs|CapEff):' /proc/self/status;"
+				       "ulimit -c; ulimit -l; [ $(cut -d' ' -f6 /proc/$$/stat) = $$ ] && echo leads"),
+			    "Uid:\t70000\t70000\t70000\t70000\n"
+			    "Gid:\t70003\t70003\t70003\t70003\n"
+			    "Groups:\t70001 70002 \n"
+			    "CapEff:\t0000000000000000\n"
+			    "NoNewPrivs:\t1\n"
+			    "0\n123\nleads\n");
 	assert_int_equal(geteuid(), 0);
 }
 
@@ -183,8 +176,7 @@ static void pidfile_body(void *arg unused)
 	pid = spawn_start(&s, NULL);
 	assert_true(pid > 0);
 	assert_true(read(fd[0], line, sizeof(line) - 1) > 0);
-	snprintf(want, sizeof(want), "%d %llu\n", (int)pid,
-		 (unsigned long long)process_start_time(pid));
+	snprintf(want, sizeof(want), "%d %llu\n", (int)pid, (unsigned long long)process_start_time(pid));
 	assert_string_equal(line, want);
 	assert_true(process_start_time(pid) > 0);
 	watch(&c, pid);
@@ -217,8 +209,7 @@ static void refusals_body(void *arg unused)
 	argv[0] = "true";
 	s.chdir = "/nowhere";
 	assert_int_equal(spawn_start(&s, &err), -ENOENT);
-	assert_non_null(
-		strstr(err.text, "/true': entering its directory: No such file or directory"));
+	assert_non_null(strstr(err.text, "/true': entering its directory: No such file or directory"));
 	s = (struct spawn){ .argv = argv, .fds = &(struct spawn_fd){ 999, 3 }, .nfds = 1 };
 	assert_int_equal(spawn_start(&s, &err), -EBADF);
 	s = (struct spawn){ .argv = argv, .pidfile_fd = 999 };
@@ -294,13 +285,12 @@ static void run_body(void *arg unused)
 	assert_int_equal(run("cat", (struct str){ big.p, big.n }, &out, 10000, &err), 0);
 	assert_int_equal(out.n, big.n);
 	assert_memory_equal(out.p, big.p, big.n);
-	assert_int_equal(
-		run("exec 0<&-; sleep 0.05", (struct str){ big.p, big.n }, NULL, 10000, &err), 0);
+	assert_int_equal(run("exec 0<&-; sleep 0.05", (struct str){ big.p, big.n }, NULL, 10000, &err), 0);
 	buf_reset(&out);
 	buf_puts(&out, "kept ");
 	assert_int_equal(run("echo more", str_of(NULL), &out, 10000, &err), 0);
-	assert_int_equal(run("echo partial; echo first >&2; echo ' why  ' >&2; echo >&2; exit 3",
-			     str_of(NULL), &out, 10000, &err),
+	assert_int_equal(run("echo partial; echo first >&2; echo ' why  ' >&2; echo >&2; exit 3", str_of(NULL), &out,
+			     10000, &err),
 			 -EIO);
 	assert_string_equal(err.text, "sh: why");
 	assert_int_equal(run("exit 3", str_of(NULL), NULL, 10000, &err), -EIO);

@@ -39,9 +39,8 @@ static void sizes(void **state unused)
 
 static void wrong_sizes(void **state unused)
 {
-	static const char *const bad[] = { "",	   " ",	    "-1",   "+1",  "12x",  "1 2",
-					   "G",	   ".5G",   "1.G",  "1.5", "1.5b", "1KBi",
-					   "0x10", "1KiBx", "1,5G", "\xff" };
+	static const char *const bad[] = { "",	  " ",	 "-1",	 "+1",	 "12x",	 "1 2",	  "G",	  ".5G",
+					   "1.G", "1.5", "1.5b", "1KBi", "0x10", "1KiBx", "1,5G", "\xff" };
 	static const char *const big[] = { "9223372036854775808", "8E", "18446744073709551616",
 					   "99999999999999999999999K", "8192P" };
 	autoerror struct error err = { 0 };
@@ -84,8 +83,7 @@ static void numbers(void **state unused)
 	assert_int_equal(v, 255);
 	assert_int_equal(u64_parse(str_of("010"), 0, 255, &v, NULL), 0);
 	assert_int_equal(v, 10);
-	assert_int_equal(u64_parse(str_of("18446744073709551616"), 0, UINT64_MAX, &v, NULL),
-			 -ERANGE);
+	assert_int_equal(u64_parse(str_of("18446744073709551616"), 0, UINT64_MAX, &v, NULL), -ERANGE);
 	assert_int_equal(u64_parse(str_of("0"), 1, 8, &v, &err), -ERANGE);
 	assert_string_equal(err.text, "'0' is out of range: expected 1 to 8");
 	assert_int_equal(u64_parse(str_of("-1"), 0, 8, &v, NULL), -EINVAL);
@@ -128,8 +126,7 @@ static void times(void **state unused)
 static void uuids(void **state unused)
 {
 	static const char want[] = "c7a5fdbd-cdaf-9455-926a-d65c16db1809";
-	static const char *const good[] = { "c7a5fdbd-cdaf-9455-926a-d65c16db1809",
-					    "C7A5FDBDCDAF9455926AD65C16DB1809",
+	static const char *const good[] = { "c7a5fdbd-cdaf-9455-926a-d65c16db1809", "C7A5FDBDCDAF9455926AD65C16DB1809",
 					    " c7a5fdbd cdaf9455-926a-d65c16db1809\n" };
 	static const char *const bad[] = { "",
 					   "c7a5fdbd",
@@ -177,14 +174,9 @@ static void macs(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(sizes),
-		cmocka_unit_test(wrong_sizes),
-		cmocka_unit_test(sizes_with_a_unit),
-		cmocka_unit_test(numbers),
-		cmocka_unit_test(switches),
-		cmocka_unit_test(times),
-		cmocka_unit_test(uuids),
-		cmocka_unit_test(macs),
+		cmocka_unit_test(sizes),   cmocka_unit_test(wrong_sizes), cmocka_unit_test(sizes_with_a_unit),
+		cmocka_unit_test(numbers), cmocka_unit_test(switches),	  cmocka_unit_test(times),
+		cmocka_unit_test(uuids),   cmocka_unit_test(macs),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);
