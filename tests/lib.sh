@@ -198,7 +198,7 @@ mount_domfs() {	# [OPTION...] as for domfs mount
 	_pid=$!
 	_mounted=yes
 	_try=0
-	until [ -e "$M/version" ]; do
+	until ls "$M/domains" > /dev/null 2>&1; do	# asked, not answered from the cache of a dead mount
 		if ! kill -0 "$_pid" 2>/dev/null || [ "$_try" -ge $((200 * _slow)) ]; then
 			fail 'domfs mounts' "$(tail -n 20 "$TMP/domfs.log")"
 			exit 1
