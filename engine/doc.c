@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Documents by libxml2: parsing within limits, and reading.  Changing is in doc_edit.c.
+ * Documents by libxml2: reading.  Parsing is in doc_parse.c, changing in doc_edit.c.
  *
  * struct node is an xmlNode under another name; nobody outside doc*.c knows.
  */
@@ -9,146 +9,9 @@
 #include <ctype.h>
 #include <libxml/parser.h>
 #include <libxml/tree.h>
-#include <stdarg.h>
-#include <stdio.h>
 
 #include "doc_private.h"
 #include "units.h"
-
-/* ---- parsing ---- */
-
-struct guard { /* what the SAX hook needs to know */
-	xmlParserCtxtPtr ctxt;
-	startElementNsSAX2Func start;
-	unsigned depth;
-	bool too_deep, dtd;
-	struct error *err;
-	long line;
-	char *message;
-};
-
-static void on_start(void *ctx, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri, int nns,
-		     const xmlChar **ns, int nattr, int ndflt, const xmlChar **attr)
-{
-	xmlParserCtxtPtr ctxt = ctx;
-	struct guard *g = ctxt->_private;
-
-	if (ctxt->nameNr >= DOC_MAX_DEPTH) {
-		g->too_deep = true;
-		g->line = ctxt->input ? ctxt->input->line : 0;
-		xmlStopParser(ctxt);
-		return;
-	}
-	g->start(ctx, name, prefix, uri, nns, ns, nattr, ndflt, attr);
-}
-
-static void on_subset(void *ctx, const xmlChar *name unused, const xmlChar *id unused, const xmlChar *system unused)
-{
-	xmlParserCtxtPtr ctxt = ctx;
-	struct guard *g = ctxt->_private;
-
-	g->dtd = true;
-	g->line = ctxt->input ? ctxt->input->line : 0;
-	xmlStopParser(ctxt);
-}
-
-static void on_error(void *ctx, xmlErrorPtr e)
-{
-	struct guard *g = ctx;
-
-	if (e->level < XML_ERR_ERROR || g->message || g->dtd || g->too_deep)
-		return;
-	g->line = e->line;
-	g->message = xstrdup(e->message ? e->message : "not well-formed");
-	for (char *p = g->message; *p; p++)
-		if ((unsigned char)*p < ' ')
-			*p = ' ';
-	for (size_t n = strlen(g->message); n && g->message[n - 1] == ' ';)
-		g->message[--n] = 0;
-}
-
-static int refusal(struct guard *g, struct error *err)
-{
-	if (g->dtd)
-		return error_set(err, EBADMSG,
-				 "line %ld: a document type declaration is not accepted: definitions have no entities",
-				 g->line);
-	if (g->too_deep)
-		return error_set(err, EBADMSG, "line %ld: elements are nested more than %d deep", g->line,
-				 DOC_MAX_DEPTH);
-	return error_set(err, EBADMSG, "line %ld: %s", g->line,
-			 g->message ? g->message : "the text is not well-formed XML");
-}
-
-static xmlDocPtr parse(struct str text, struct error *err)
-{
-	struct guard g = { .err = err };
-	xmlParserCtxtPtr ctxt = xmlNewParserCtxt();
-	xmlDocPtr x;
-
-	if (!ctxt)
-		abort();
-	ctxt->_private = &g;
-	g.start = ctxt->sax->startElementNs;
-	ctxt->sax->startElementNs = on_start;
-	ctxt->sax->internalSubset = on_subset;
-	xmlSetStructuredErrorFunc(&g, on_error);
-	x = xmlCtxtReadMemory(ctxt, text.p, (int)text.n, "definition", NULL,
-			      XML_PARSE_NONET | XML_PARSE_BIG_LINES | XML_PARSE_NOCDATA);
-	xmlSetStructuredErrorFunc(NULL, NULL);
-	if (x && (!ctxt->wellFormed || g.dtd || g.too_deep || !xmlDocGetRootElement(x))) {
-		xmlFreeDoc(x);
-		x = NULL;
-	}
-	if (!x)
-		refusal(&g, err);
-	free(g.message);
-	xmlFreeParserCtxt(ctxt);
-	return x;
-}
-
-/* Without XML's white space around it: before an <?xml ...?> it would be an error that nobody understands. */
-static struct str blank_trimmed(struct str text)
-{
-	static const char blanks[] = { ' ', '\t', '\r', '\n' };
-
-	while (text.n && memchr(blanks, text.p[0], sizeof(blanks))) {
-		text.p++;
-		text.n--;
-	}
-	while (text.n && memchr(blanks, text.p[text.n - 1], sizeof(blanks)))
-		text.n--;
-	return text;
-}
-
-struct doc *doc_parse(struct str text, const char *root, struct error *err)
-{
-	struct doc *doc;
-	xmlDocPtr x;
-	const char *name;
-
-	text = blank_trimmed(text);
-	if (text.n == 0) {
-		error_set(err, EINVAL, "the document is empty");
-		return NULL;
-	}
-	if (text.n > DOC_MAX_BYTES) {
-		error_set(err, E2BIG, "the document has %zu bytes: at most %u are accepted", text.n, DOC_MAX_BYTES);
-		return NULL;
-	}
-	x = parse(text, err);
-	if (!x)
-		return NULL;
-	name = (const char *)xmlDocGetRootElement(x)->name;
-	if (root && strcmp(name, root)) {
-		error_set(err, EINVAL, "the document is <%s>: expected <%s>", name, root);
-		xmlFreeDoc(x);
-		return NULL;
-	}
-	doc = xcalloc(1, sizeof(*doc));
-	doc->x = x;
-	return doc;
-}
 
 struct doc *doc_copy(const struct doc *doc)
 {
@@ -297,36 +160,60 @@ xmlNodePtr doc_walk(xmlNodePtr x, const char *path, const char **rest)
 	return x;
 }
 
-/* The one text of an attribute or element, borrowed; several pieces (a comment in between) are merged first. */
+/* A text that the tree does not have as such, kept with the document: its dictionary is freed with it and holds each text once. */
+static const char *kept(xmlNodePtr x, const char *p, size_t n)
+{
+	const xmlChar *s;
+
+	if (!x->doc->dict) /* a copy has none */
+		x->doc->dict = xmlDictCreate();
+	s = xmlDictLookup(x->doc->dict, (const xmlChar *)p, (int)n);
+	if (!s)
+		abort();
+	return (const char *)s;
+}
+
+static bool is_text(xmlNodePtr x)
+{
+	return x->type == XML_TEXT_NODE || x->type == XML_CDATA_SECTION_NODE;
+}
+
+static const char *joined(xmlNodePtr parent, xmlNodePtr first)
+{
+	autobuf struct buf all = { 0 };
+
+	for (xmlNodePtr x = first; x; x = x->next)
+		if (is_text(x) && x->content)
+			buf_puts(&all, (const char *)x->content);
+	return kept(parent, buf_text(&all), all.n);
+}
+
+/* The text of an attribute or element, borrowed.  Nearly always it is one node; a comment or CDATA inside makes it several. */
 static const char *content(xmlNodePtr parent, xmlNodePtr first)
 {
 	xmlNodePtr text = NULL;
 
 	for (xmlNodePtr x = first; x; x = x->next) {
-		if (x->type != XML_TEXT_NODE && x->type != XML_CDATA_SECTION_NODE)
+		if (!is_text(x) || (text && xmlIsBlankNode(x)))
 			continue;
-		if (!text || xmlIsBlankNode(text))
-			text = x;
+		if (text && !xmlIsBlankNode(text))
+			return joined(parent, first);
+		text = x;
 	}
-	(void)parent;
 	return text && text->content ? (const char *)text->content : "";
 }
 
-/* Without white space around it.  What stands behind the text is cut off in place: it means nothing and is put back by nobody. */
+/* Without white space around it. */
 static const char *trimmed(xmlNodePtr x)
 {
-	char *p = (char *)content(x, x->children);
-	size_t n;
+	const char *p = content(x, x->children);
+	size_t n, len;
 
 	while (isspace((unsigned char)*p))
 		p++;
-	n = strlen(p);
-	if (n && isspace((unsigned char)p[n - 1])) {
-		while (n && isspace((unsigned char)p[n - 1]))
-			n--;
-		p[n] = 0;
-	}
-	return p;
+	for (n = len = strlen(p); n && isspace((unsigned char)p[n - 1]);)
+		n--;
+	return n < len ? kept(x, p, n) : p;
 }
 
 static xmlAttrPtr find_attr(xmlNodePtr x, const char *name)
@@ -419,6 +306,11 @@ void node_attrs(const struct node *n, void (*fn)(void *arg, const char *name, co
 
 /* ---- comparing ---- */
 
+static bool same_space(xmlNsPtr a, xmlNsPtr b)
+{
+	return xmlStrEqual(a ? a->href : NULL, b ? b->href : NULL);
+}
+
 static unsigned attr_count(xmlNodePtr x)
 {
 	unsigned n = 0;
@@ -433,7 +325,9 @@ static bool same_attrs(xmlNodePtr a, xmlNodePtr b)
 	if (attr_count(a) != attr_count(b))
 		return false;
 	for (xmlAttrPtr p = a->properties; p; p = p->next) {
-		xmlAttrPtr q = find_attr(b, (const char *)p->name);
+		xmlAttrPtr q = b->properties;
+		while (q && !(xmlStrEqual(p->name, q->name) && same_space(p->ns, q->ns)))
+			q = q->next;
 		if (!q || strcmp(content(a, p->children), content(b, q->children)))
 			return false;
 	}
@@ -446,12 +340,11 @@ bool node_equal(const struct node *a, const struct node *b)
 
 	if (!a || !b)
 		return a == b;
-	if (strcmp(node_name(a), node_name(b)) || !same_attrs(xml(a), xml(b)))
+	if (strcmp(node_name(a), node_name(b)) || !same_space(xml(a)->ns, xml(b)->ns) || !same_attrs(xml(a), xml(b)) ||
+	    strcmp(trimmed(xml(a)), trimmed(xml(b))))
 		return false;
 	x = node_child(a, NULL);
 	y = node_child(b, NULL);
-	if (!x && !y && strcmp(node_get(a, ""), node_get(b, "")))
-		return false;
 	for (; x && y; x = node_next(x, NULL), y = node_next(y, NULL))
 		if (!node_equal(x, y))
 			return false;

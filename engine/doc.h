@@ -16,9 +16,12 @@
 struct doc;
 struct node;
 
-/* Limits of what is parsed: bytes, depth.  No network, no external entities, no entity expansion, no DTD. */
-#define DOC_MAX_BYTES (4u << 20)
-#define DOC_MAX_DEPTH 128
+/* Limits of what is parsed: bytes, depth, attributes of one element, namespace declarations in all.  No network, no external entities,
+ * no entity expansion, no DTD; UTF-8 or a declared encoding that contains ASCII (not UTF-16). */
+#define DOC_MAX_BYTES	   (4u << 20)
+#define DOC_MAX_DEPTH	   128
+#define DOC_MAX_ATTRS	   512
+#define DOC_MAX_NAMESPACES 256
 
 /* Parses TEXT; ROOT is the element that it must have (NULL: any).  NULL and -EBADMSG (not well-formed, with the
  * line), -E2BIG, -EINVAL (other root) in *ERR.  The caller frees. */
@@ -62,7 +65,7 @@ struct node *node_first(const struct node *base, const char *path);
 unsigned node_count(const struct node *base, const char *path);
 
 /* The text at PATH, borrowed until the document changes, trimmed of white space around element text; NULL when absent.
- * An element that exists but is empty gives "". */
+ * An element that exists but is empty gives "".  Comments inside are skipped. */
 const char *node_get(const struct node *base, const char *path);
 const char *node_get_or(const struct node *base, const char *path, const char *dflt);
 bool node_has(const struct node *base, const char *path);
@@ -85,7 +88,7 @@ struct node *node_import(struct node *parent, const struct node *from); /* a dee
 struct node *node_import_after(struct node *sibling, const struct node *from);
 struct node *node_replace(struct node *old, const struct node *with); /* a deep copy in OLD's place; OLD is freed */
 void node_remove(struct node *n);
-/* Same element name, attributes, text and children in order (white space and comments aside)? */
+/* Same element name, attributes, text and children in order (white space and comments aside), namespaces included? */
 bool node_equal(const struct node *a, const struct node *b);
 
 /* Every attribute of N: FN(ARG, "name", "value"); foreign namespaces are left out. */

@@ -50,11 +50,13 @@ static xmlNodePtr first_element(xmlNodePtr parent)
 /* How a child of PARENT is indented: like its other children, else two deeper than PARENT; NULL in a document without lines. */
 static char *child_indent(xmlNodePtr parent)
 {
-	xmlNodePtr child = first_element(parent);
 	autofree char *own = NULL;
+	char *theirs = NULL;
 
-	if (child)
-		return indent_before(child);
+	for (xmlNodePtr x = parent->children; x && !theirs; x = x->next)
+		theirs = x->type == XML_ELEMENT_NODE ? indent_before(x) : NULL;
+	if (theirs || first_element(parent))
+		return theirs;
 	own = parent->parent && parent->parent->type == XML_ELEMENT_NODE ? indent_before(parent) : xstrdup("\n");
 	return own ? xasprintf("%s  ", own) : NULL;
 }
@@ -118,13 +120,22 @@ static void insert(xmlNodePtr parent, xmlNodePtr after, xmlNodePtr x)
 	}
 }
 
+/* Text beside elements, as metadata may have: white space in it is part of it. */
+static bool is_mixed(xmlNodePtr x)
+{
+	for (xmlNodePtr c = x->children; c; c = c->next)
+		if (c->type == XML_CDATA_SECTION_NODE || (c->type == XML_TEXT_NODE && !xmlIsBlankNode(c)))
+			return true;
+	return false;
+}
+
 /* Content that was written with other indentation (or none) is laid out anew. */
 static void lay_out(xmlNodePtr x, const char *indent)
 {
 	autofree char *deeper = xasprintf("%s  ", indent);
 	xmlNodePtr next;
 
-	if (!first_element(x))
+	if (!first_element(x) || is_mixed(x))
 		return;
 	for (xmlNodePtr c = x->children; c; c = next) {
 		next = c->next;
@@ -134,7 +145,7 @@ static void lay_out(xmlNodePtr x, const char *indent)
 		}
 	}
 	for (xmlNodePtr c = x->children; c; c = c->next) {
-		if (c->type != XML_ELEMENT_NODE && c->type != XML_COMMENT_NODE)
+		if (c->type == XML_TEXT_NODE)
 			continue;
 		link_in(x, c->prev, blank_node(deeper));
 		lay_out(c, deeper);
@@ -397,11 +408,19 @@ void node_print(const struct node *n, struct buf *out)
 	xmlFreeNode(x);
 }
 
+static bool has_lines(xmlNodePtr parent)
+{
+	for (xmlNodePtr x = parent->children; x; x = x->next)
+		if (is_blank(x) && strchr((const char *)x->content, '\n'))
+			return true;
+	return false;
+}
+
 void doc_print(const struct doc *doc, struct buf *out)
 {
 	xmlNodePtr root = xmlDocGetRootElement(doc->x);
 
-	if (first_element(root) && !is_blank(root->children)) /* all on one line: nobody's layout */
+	if (!has_lines(root)) /* all on one line: nobody's layout */
 		lay_out(root, "\n");
 	for (xmlNodePtr x = doc->x->children; x; x = x->next) {
 		print(doc->x, x, out);

@@ -3,15 +3,17 @@
 #include "schema.h"
 #include "units.h"
 
+#define MAX_CPU 16383 /* libvirt's VIR_DOMAIN_CPUMASK_LEN, less one */
+
 static int check_number(const struct prop *row, struct str text, struct error *err)
 {
-	uint64_t v;
+	uint64_t v, most = row->type == T_INT ? INT64_MAX : UINT64_MAX;
 
 	if (row->type == T_INT && text.n && text.p[0] == '-') {
 		text.p++;
 		text.n--;
 	}
-	return u64_parse(text, row->type == T_U64 ? row->min : 0, row->max ? row->max : UINT64_MAX, &v, err);
+	return u64_parse(text, row->type == T_U64 ? row->min : 0, row->max ? row->max : most, &v, err);
 }
 
 static int check_word(const struct prop *row, struct str text, struct error *err)
@@ -25,16 +27,38 @@ static int check_word(const struct prop *row, struct str text, struct error *err
 	return error_set(err, EINVAL, "'%s' is not one of %s", word, all);
 }
 
+/* One of "3", "0-3", "^2". */
+static bool is_cpu_range(struct str item)
+{
+	const char *dash;
+	uint64_t from, to;
+	bool not = item.n && item.p[0] == '^';
+
+	item = str_trim((struct str){ item.p + not, item.n - not });
+	dash = item.n && !not ? memchr(item.p, '-', item.n) : NULL;
+	if (!dash)
+		return u64_parse(item, 0, MAX_CPU, &from, NULL) == 0;
+	return u64_parse(str_trim((struct str){ item.p, (size_t)(dash - item.p) }), 0, MAX_CPU, &from, NULL) == 0 &&
+	       u64_parse(str_trim((struct str){ dash + 1, (size_t)(item.p + item.n - dash - 1) }), from, MAX_CPU, &to,
+			 NULL) == 0;
+}
+
 static int check_cpuset(struct str text, struct error *err)
 {
-	static const char allowed[] = "0123456789,-^ ";
+	struct str left = text;
 
-	for (size_t i = 0; i < text.n; i++)
-		if (!strchr(allowed, text.p[i]))
+	for (;;) {
+		const char *comma = left.n ? memchr(left.p, ',', left.n) : NULL;
+		size_t n = comma ? (size_t)(comma - left.p) : left.n;
+		if (!is_cpu_range(str_trim((struct str){ left.p, n })))
 			return error_set(err, EINVAL,
 					 "'%.*s' is not a set of CPUs: write numbers and ranges, as in 0-3,^2,7",
-					 (int)text.n, text.p);
-	return 0;
+					 (int)text.n, text.n ? text.p : "");
+		if (!comma)
+			return 0;
+		left.p += n + 1;
+		left.n -= n + 1;
+	}
 }
 
 static int check_mac(struct str text, struct error *err)
@@ -47,8 +71,11 @@ static int check_mac(struct str text, struct error *err)
 	return error_set(err, EINVAL, "'%s' is not a MAC address: write it as in 52:54:00:12:34:56", copy);
 }
 
+/* What XML cannot hold would spoil the document for good. */
 static int check_characters(struct str text, struct error *err)
 {
+	if (!str_is_text(text))
+		return error_set(err, EINVAL, "the text is not UTF-8");
 	for (size_t i = 0; i < text.n; i++)
 		if ((unsigned char)text.p[i] < ' ' && text.p[i] != '\t' && text.p[i] != '\n' && text.p[i] != '\r')
 			return error_set(err, EINVAL, "the text has a control character (0x%02x) in it",

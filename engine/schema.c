@@ -18,15 +18,16 @@ static struct level *level_child(struct level *l, const char *name, size_t n)
 
 static struct level *level_make(struct level *l, const char *name, size_t n)
 {
-	struct level *c = level_child(l, name, n);
+	struct level *c = level_child(l, name, n), **end = &l->child;
 
 	if (c)
 		return c;
 	c = xcalloc(1, sizeof(*c));
 	c->name = name;
 	c->n = n;
-	c->next = l->child;
-	l->child = c;
+	while (*end) /* in the table's order, as messages name them */
+		end = &(*end)->next;
+	*end = c;
 	return c;
 }
 
@@ -184,63 +185,4 @@ int schema_each(const struct schema *s, const struct node *n,
 
 	/* a row with the path "" is the text of the schema's own element: it is not entered twice */
 	return each_element(&e, n, &top);
-}
-
-/* ---- secrets ---- */
-
-static int mask_one(void *arg, const struct prop_use *use, struct error *err unused)
-{
-	if ((use->prop->flags & P_SECRET) && use->value && *use->value)
-		vec_add(arg, xmemdup(use, sizeof(*use)));
-	return 0;
-}
-
-/* Where a use's value stands, from its node: "@passwd" or "". */
-static const char *last_step(const struct prop_use *use)
-{
-	const char *at = strchr(use->prop->path, '@');
-
-	return at ? at : "";
-}
-
-bool schema_mask(const struct schema *s, struct node *n)
-{
-	struct vec uses = { 0 };
-	bool any;
-
-	schema_each(s, n, mask_one, &uses, NULL);
-	any = uses.n > 0;
-	for (size_t i = 0; i < uses.n; i++) {
-		struct prop_use *use = uses.at[i];
-		autofree char *stars = xstrdup(use->value);
-		memset(stars, '*', strlen(stars));
-		node_set((struct node *)use->node, last_step(use), stars);
-	}
-	vec_clear(&uses, free);
-	return any;
-}
-
-static bool all_stars(const char *s)
-{
-	return s[strspn(s, "*")] == 0;
-}
-
-void schema_unmask(const struct schema *s, struct node *n, const struct node *old)
-{
-	struct vec now = { 0 }, before = { 0 };
-
-	schema_each(s, n, mask_one, &now, NULL);
-	if (old)
-		schema_each(s, old, mask_one, &before, NULL);
-	/* in the order of the document: the same row of the same schema */
-	for (size_t i = 0, k = 0; i < now.n && k < before.n; i++) {
-		struct prop_use *a = now.at[i], *b = before.at[k];
-		if (a->prop != b->prop)
-			continue;
-		k++;
-		if (all_stars(a->value) && strlen(a->value) == strlen(b->value))
-			node_set((struct node *)a->node, last_step(a), b->value);
-	}
-	vec_clear(&now, free);
-	vec_clear(&before, free);
 }

@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * Is a document what its schema says?  Nothing that no row knows gets through, except in foreign namespaces and below a T_ANY row; so nothing
- * that a user asks for can be dropped in silence.
+ * Is a document what its schema says?  Nothing that no row knows gets through, except in foreign namespaces (libvirt's own are not
+ * foreign) and below a T_ANY row; so nothing that a user asks for can be dropped in silence.
  */
 #include "schema_private.h"
 
@@ -106,21 +106,21 @@ static int check_child(struct check *c, const struct node *n)
 	struct check at = *c;
 
 	at.node = n;
-	if (!l && node_foreign(n))
+	if (!l && node_foreign(n) && !node_space(n))
 		return 0;
 	if (!l) {
 		autofree char *known = known_names(c->level, false);
-		return wrong(&at, error_set(c->err, EINVAL, "<%s> in <%s> is not known%s%s", node_name(n),
-					    node_name(c->node), known[0] ? ": there are" : "", known));
+		const char *space = node_space(n);
+		return wrong(&at, error_set(c->err, EINVAL, "<%s%s%s> in <%s> is not known%s%s", space ? space : "",
+					    space ? ":" : "", node_name(n), node_name(c->node),
+					    known[0] ? ": there are" : "", known));
 	}
 	if (l->row && l->row->type == T_ANY)
 		return 0;
 	if (!(l->row && l->row->type == T_LIST) && repeated(n))
 		return wrong(&at, error_set(c->err, EINVAL, "<%s> appears twice: once is enough", node_name(n)));
-	if (l->row && (l->row->type == T_SUB || l->row->type == T_LIST)) {
-
+	if (l->row && (l->row->type == T_SUB || l->row->type == T_LIST))
 		return schema_check(l->row->sub, n, c->err);
-	}
 	return check_element(c, n, l);
 }
 

@@ -1,46 +1,72 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* In which properties two elements of one kind differ, by path. */
+/* In which properties two elements of one kind differ, by path; and what the members of lists are called in such paths. */
 #include "schema_private.h"
+
+/* ---- members ---- */
+
+/* What tells the members of a list apart. */
+static const char *key_of(const struct node *n)
+{
+	static const char *const keys[] = { "target/@dev", "alias/@name", "@name",  "@id",   "@dev", "@vcpu",
+					    "@iothread",   "@cellid",	  "@index", "@type", NULL };
+
+	for (int i = 0; keys[i]; i++)
+		if (node_get(n, keys[i]))
+			return node_get(n, keys[i]);
+	return "";
+}
+
+void member_free(void *p)
+{
+	struct member *m = p;
+
+	free(m->id);
+	free(m);
+}
+
+/* The rows of what is below an element whose level is L. */
+static const struct level *inside(const struct level *l)
+{
+	bool sub = l && l->row && (l->row->type == T_SUB || l->row->type == T_LIST);
+
+	return sub ? schema_levels(l->row->sub) : l;
+}
+
+/* "disk[vda]", "controller[usb0]", "title"; a second one of the same name is "hub[usb#1]". */
+static char *member_id(const struct node *n, const struct level *l, struct hash *seen)
+{
+	bool list = l && l->row && l->row->type == T_LIST;
+	const char *key = list ? key_of(n) : "";
+	const char *kind = list && key == node_get(n, "@index") ? node_get_or(n, "@type", "") : "";
+	const char *space = node_space(n);
+	autofree char *name = xasprintf("%s%s%s", space ? space : "", space ? ":" : "", node_name(n));
+	autofree char *id = *key ? xasprintf("%s[%s%s]", name, kind, key) : xstrdup(name);
+	uintptr_t nth = (uintptr_t)hash_get(seen, id);
+
+	hash_put(seen, id, (void *)(nth + 1));
+	if (*key && nth)
+		return xasprintf("%s[%s%s#%zu]", name, kind, key, (size_t)nth);
+	return nth || (list && !*key) ? xasprintf("%s[%zu]", name, (size_t)nth) : take(&id);
+}
+
+void schema_members(const struct level *l, const struct node *parent, struct vec *out)
+{
+	struct hash *seen = parent && node_child(parent, NULL) ? hash_new() : NULL;
+
+	for (const struct node *c = node_child(parent, NULL); c; c = node_next(c, NULL)) {
+		const struct level *lc = l ? level_of_node(l, c) : NULL;
+		struct member m = { c, inside(lc), member_id(c, lc, seen) };
+		vec_add(out, xmemdup(&m, sizeof(m)));
+	}
+	hash_free(seen);
+}
+
+/* ---- differences ---- */
 
 struct diff {
 	void (*fn)(void *arg, const char *path, const char *a_text, const char *b_text);
 	void *arg;
 };
-
-/* What tells the members of a list apart. */
-static const char *key_of(const struct node *n)
-{
-	static const char *const keys[] = { "target/@dev", "alias/@name", "@name",  "@id",
-					    "@dev",	   "@vcpu",	  "@index", NULL };
-
-	for (int i = 0; keys[i]; i++)
-		if (node_get(n, keys[i]))
-			return node_get(n, keys[i]);
-	return NULL;
-}
-
-static unsigned position(const struct node *n)
-{
-	const struct node *c = node_child(node_parent(n), node_name(n));
-	unsigned i = 0;
-
-	for (; c && c != n; c = node_next(c, node_name(n)))
-		i++;
-	return i;
-}
-
-/* The member of PARENT's list NAME that corresponds to N. */
-static const struct node *partner(const struct node *parent, const struct node *n)
-{
-	const char *key = key_of(n);
-	unsigned at = position(n);
-	const struct node *c = parent ? node_child(parent, node_name(n)) : NULL;
-
-	for (; c; c = node_next(c, node_name(n)))
-		if (key ? str_eq(key_of(c), key) : at-- == 0)
-			return c;
-	return NULL;
-}
 
 struct attr_walk {
 	const struct diff *d;
@@ -62,23 +88,39 @@ static void diff_attr(void *arg, const char *name, const char *value)
 		w->d->fn(w->d->arg, path, value, theirs);
 }
 
-static void diff_element(const struct diff *d, const struct node *a, const struct node *b, const char *path);
+static void diff_element(const struct diff *d, const struct node *a, const struct node *b, const char *path,
+			 const struct level *l);
+
+static void diff_member(const struct diff *d, const struct member *a, const struct member *b, const char *path)
+{
+	const struct member *one = a ? a : b;
+	autofree char *sub = xasprintf("%s%s%s", path, *path ? "/" : "", one->id);
+
+	diff_element(d, a ? a->node : NULL, b ? b->node : NULL, sub, one->inside);
+}
 
 static void diff_children(const struct diff *d, const struct node *a, const struct node *b, const char *path,
-			  bool swapped)
+			  const struct level *l)
 {
-	for (const struct node *c = node_child(a, NULL); c; c = node_next(c, NULL)) {
-		const struct node *other = partner(b, c);
-		const char *key = key_of(c);
-		bool many = node_next(node_child(a, node_name(c)), node_name(c)) != NULL || (key && !swapped);
-		autofree char *index = key ? xstrdup(key) : xasprintf("%u", position(c));
-		autofree char *sub = many ? xasprintf("%s%s%s[%s]", path, *path ? "/" : "", node_name(c), index)
-					  : xasprintf("%s%s%s", path, *path ? "/" : "", node_name(c));
-		if (swapped && !other)
-			diff_element(d, NULL, c, sub);
-		else if (!swapped)
-			diff_element(d, c, other, sub);
+	struct vec ours = { 0 }, theirs = { 0 };
+	struct hash *by_id = hash_new();
+
+	schema_members(l, a, &ours);
+	schema_members(l, b, &theirs);
+	for (size_t i = 0; i < theirs.n; i++)
+		hash_put(by_id, ((struct member *)theirs.at[i])->id, theirs.at[i]);
+	for (size_t i = 0; i < ours.n; i++) {
+		struct member *m = ours.at[i], *other = hash_get(by_id, m->id);
+		diff_member(d, m, other, path);
+		if (other)
+			hash_put(by_id, m->id, NULL);
 	}
+	for (size_t i = 0; i < theirs.n; i++) /* what is still there has no partner */
+		if (hash_get(by_id, ((struct member *)theirs.at[i])->id))
+			diff_member(d, NULL, theirs.at[i], path);
+	hash_free(by_id);
+	vec_clear(&ours, member_free);
+	vec_clear(&theirs, member_free);
 }
 
 static bool is_leaf(const struct node *n)
@@ -86,7 +128,8 @@ static bool is_leaf(const struct node *n)
 	return !node_child(n, NULL);
 }
 
-static void diff_element(const struct diff *d, const struct node *a, const struct node *b, const char *path)
+static void diff_element(const struct diff *d, const struct node *a, const struct node *b, const char *path,
+			 const struct level *l)
 {
 	struct attr_walk w = { .d = d, .other = b, .path = path };
 	const char *ta = a && is_leaf(a) ? node_get(a, "") : NULL, *tb = b && is_leaf(b) ? node_get(b, "") : NULL;
@@ -100,17 +143,15 @@ static void diff_element(const struct diff *d, const struct node *a, const struc
 		w.swapped = true;
 		node_attrs(b, diff_attr, &w);
 	}
-	if (a)
-		diff_children(d, a, b, path, false);
-	if (b)
-		diff_children(d, b, a, path, true);
+	if ((a && !is_leaf(a)) || (b && !is_leaf(b)))
+		diff_children(d, a, b, path, l);
 }
 
-void schema_diff(const struct schema *s unused, const struct node *a, const struct node *b,
+void schema_diff(const struct schema *s, const struct node *a, const struct node *b,
 		 void (*fn)(void *arg, const char *path, const char *a_text, const char *b_text), void *arg)
 {
 	struct diff d = { fn, arg };
 
 	if (a || b)
-		diff_element(&d, a, b, "");
+		diff_element(&d, a, b, "", schema_levels(s));
 }

@@ -19,4 +19,13 @@ const struct level *level_of_element(const struct level *l, const char *name);
 const struct level *level_of_node(const struct level *l, const struct node *n);
 const struct prop *level_attr(const struct level *l, const char *name);
 
+/* A child element, under a name that no sibling has and that its counterpart in another document has too. */
+struct member {
+	const struct node *node;
+	const struct level *inside; /* the rows below it; NULL: none are known */
+	char *id;		    /* "disk[vda]" */
+};
+void schema_members(const struct level *l, const struct node *parent, struct vec *out); /* L may be NULL */
+void member_free(void *p);
+
 #endif

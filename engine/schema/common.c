@@ -9,6 +9,57 @@ static const char *const address_types[] = { "pci",	  "drive",	 "virtio-serial",
 					     "spapr-vio", "virtio-s390", "ccw",		  "virtio-mmio", "isa",
 					     "dimm",	  "unassigned",	 "mdev",	  NULL };
 
+/* What an address of each type consists of. */
+static const struct {
+	const char *type;
+	const char *attrs[8];
+} address_parts[] = {
+	{ "pci", { "domain", "bus", "slot", "function", "multifunction" } },
+	{ "drive", { "controller", "bus", "target", "unit" } },
+	{ "virtio-serial", { "controller", "bus", "port" } },
+	{ "ccid", { "controller", "slot" } },
+	{ "usb", { "bus", "port", "device" } },
+	{ "spapr-vio", { "reg" } },
+	{ "virtio-s390", { NULL } },
+	{ "ccw", { "cssid", "ssid", "devno" } },
+	{ "virtio-mmio", { NULL } },
+	{ "isa", { "iobase", "irq" } },
+	{ "dimm", { "slot", "base" } },
+	{ "unassigned", { NULL } },
+	{ "mdev", { "uuid" } },
+};
+
+struct stray {
+	const char *const *allowed;
+	const char *name;
+};
+
+static void find_stray(void *arg, const char *name, const char *value unused)
+{
+	struct stray *s = arg;
+
+	if (strcmp(name, "type") && word_index(s->allowed, name) < 0)
+		s->name = name;
+}
+
+/* An attribute of another type would be dropped without a word. */
+static int parts_check(const struct node *n, struct error *err)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(address_parts); i++) {
+		struct stray stray = { address_parts[i].attrs, NULL };
+		autofree char *all = NULL;
+		if (!node_is(n, "@type", address_parts[i].type))
+			continue;
+		node_attrs(n, find_stray, &stray);
+		if (!stray.name)
+			return 0;
+		all = words_joined(address_parts[i].attrs);
+		return error_set(err, EINVAL, "an address of type '%s' has no '%s'%s%s", address_parts[i].type,
+				 stray.name, *all ? ": it has " : "", all);
+	}
+	return 0;
+}
+
 static int address_check(const struct node *n, struct error *err)
 {
 	static const struct {
@@ -17,13 +68,13 @@ static int address_check(const struct node *n, struct error *err)
 	} limits[] = { { "@domain", 0xffffffff }, { "@bus", 0xff }, { "@slot", 0x1f }, { "@function", 7 } };
 
 	if (!node_is(n, "@type", "pci"))
-		return 0;
+		return parts_check(n, err);
 	for (size_t i = 0; i < ARRAY_SIZE(limits); i++)
 		if (node_u64(n, limits[i].path, 0) > limits[i].max)
 			return error_set(err, EINVAL, "PCI address %s='%s' is too large: at most 0x%llx",
 					 limits[i].path + 1, node_get(n, limits[i].path),
 					 (unsigned long long)limits[i].max);
-	return 0;
+	return parts_check(n, err);
 }
 
 const struct schema address_schema = {
