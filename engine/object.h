@@ -10,7 +10,17 @@
 
 #include "error.h"
 
-enum object_kind { OBJ_ROOT, OBJ_DOMAIN, OBJ_PART, OBJ_DRIVER, OBJ_OTHER };
+enum object_kind {
+	OBJ_ROOT,
+	OBJ_DOMAIN,
+	OBJ_PART,
+	OBJ_DRIVER,
+	OBJ_POOL,
+	OBJ_VOLUME,
+	OBJ_SECRET,
+	OBJ_POOL_TYPE,
+	OBJ_OTHER
+};
 
 /* What of an object changed: whoever caches something rendered from it (fs/, the kernel) drops that. */
 enum facet {
