@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "claim.h"
 #include "offload.h"
 
 const char *const domain_state_names[] = {
@@ -76,6 +77,7 @@ void domain_remove(struct domain *d)
 		hash_put(by_uuid, d->uuid, NULL);
 	if (d->id > 0)
 		hash_put_u64(by_id, d->id, NULL);
+	claims_drop_all(d);
 	parts_drop(d);
 	task_wake_all(&d->state_waiters);
 	object_gone(&d->obj);
