@@ -13,6 +13,7 @@
 #include "claim.h"
 #include "domain_impl.h"
 #include "loop.h"
+#include "pool.h"
 #include "store.h"
 
 #define KIND "domains"
@@ -122,6 +123,8 @@ static void access_changed(struct object *o)
 
 	if (o->kind == OBJ_DOMAIN)
 		domain_save_soon(domain_of(o));
+	if (o->kind == OBJ_POOL || o->kind == OBJ_VOLUME)
+		pool_access_changed(o);
 	if (o->kind != OBJ_ROOT)
 		return;
 	r = record_new();
