@@ -183,16 +183,7 @@ struct domain *domain_find_id(int id)
 
 struct domain *domain_after(uint64_t serial)
 {
-	size_t low = 0, high = all.n;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		if (((struct domain *)all.at[mid])->obj.serial <= serial)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < all.n ? all.at[low] : NULL;
+	return (struct domain *)object_after(&all, serial);
 }
 
 size_t domain_count(void)

@@ -128,7 +128,7 @@ void domain_numbers_next(struct domain *d, const struct numbers *n)
 
 void domain_numbers_now(struct domain *d)
 {
-	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
+	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max, NULL };
 
 	if (domain_active(d))
 		numbers_read(domain_root(d, VIEW_NOW), &n);

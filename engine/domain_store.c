@@ -13,6 +13,7 @@
 #include "claim.h"
 #include "domain_impl.h"
 #include "loop.h"
+#include "pool.h"
 #include "store.h"
 
 #define KIND "domains"
@@ -107,7 +108,7 @@ int domain_store(struct domain *d, struct str text, struct str full, const struc
 /* While a definition is on its way to the disk, what is in force now must not be written after it. */
 void domain_save_soon(struct domain *d)
 {
-	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
+	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max, NULL };
 
 	if (!d->persistent || d->obj.gone)
 		return;
@@ -123,6 +124,8 @@ static void access_changed(struct object *o)
 
 	if (o->kind == OBJ_DOMAIN)
 		domain_save_soon(domain_of(o));
+	if (o->kind == OBJ_POOL || o->kind == OBJ_VOLUME)
+		pool_access_changed(o);
 	if (o->kind != OBJ_ROOT)
 		return;
 	r = record_new();
@@ -278,7 +281,7 @@ static void load_claim(void *arg, const char *line)
 int domain_save_run(struct domain *d, struct error *err)
 {
 	autofree char *path = xasprintf("%s/run", d->run_dir);
-	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
+	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max, NULL };
 
 	if (!domain_active(d))
 		return 0;

@@ -7,6 +7,7 @@
 #include "files.h"
 #include "launch.h"
 #include "live.h"
+#include "storage.h"
 #include "volume.h"
 
 /* ---- limits ---- */

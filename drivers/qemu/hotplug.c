@@ -7,6 +7,7 @@
 #include "files.h"
 #include "launch.h"
 #include "live.h"
+#include "storage.h"
 #include "volume.h"
 
 /* How long `detach` waits for the guest: an ACPI unplug takes a second or two in a guest that is up; one that is still
