@@ -147,7 +147,7 @@ static int resolve(struct node *image, bool top, bool writes, const struct who *
 static bool names_volume(const struct node *disk)
 {
 	for (const struct node *image = disk; image; image = node_child(image, "backingStore"))
-		if (node_is(image, "@type", "volume"))
+		if (node_is(image, "@type", "volume") && node_has(image, "source/@pool"))
 			return true;
 	return false;
 }
@@ -192,8 +192,11 @@ void disk_set_source(struct node *disk, const char *text)
 		node_remove(node_child(disk, "source"));
 	if (node_child(disk, "backingStore"))
 		node_remove(node_child(disk, "backingStore"));
-	if (!*text)
+	if (!*text) {
+		if (node_is(disk, "@type", "volume"))
+			node_set(disk, "@type", "file");
 		return;
+	}
 	if (*text == '/' || !slash) {
 		node_set(disk, "@type", block ? "block" : "file");
 		node_set(disk, block ? "source/@dev" : "source/@file", text);
