@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The drivers that are built in, in the order in which mkdir prefers them; each says by its probe whether it works here. */
 #include "../engine/driver.h"
+#include "../engine/pool_driver.h"
 
 extern const struct driver test_driver, qemu_driver;
 
@@ -11,3 +12,7 @@ const struct driver *const drivers[] = {
 #endif
 	NULL,
 };
+
+/* The types of storage pools. */
+extern const struct pool_driver zdir;
+const struct pool_driver *const pool_drivers[] = { &zdir, NULL };

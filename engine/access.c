@@ -94,7 +94,17 @@ void access_get(const struct object *o, const char *key, mode_t default_mode, st
 	const struct key *dir = key_find(o, "");
 	const struct key *k = key[0] ? key_find(o, key) : dir;
 
-	*out = (struct rights){ .uid = getuid(), .gid = getgid(), .mode = default_mode };
+	static uid_t our_uid = -1;
+	static gid_t our_gid;
+
+	if (our_uid == (uid_t)-1) { /* asked for each file of each listing */
+		our_uid = getuid();
+		our_gid = getgid();
+	}
+	*out = (struct rights){ .uid = our_uid, .gid = our_gid, .mode = default_mode };
+	if (o->kind == OBJ_VOLUME) /* one that nobody here made is its pool's owner's */
+		access_get(o->parent, "", default_mode, out);
+	out->mode = default_mode;
 	if (dir && (dir->set & ACCESS_UID))
 		out->uid = dir->rights.uid;
 	if (dir && (dir->set & ACCESS_GID))

@@ -30,9 +30,13 @@ struct bulk {
 	int fd; /* >= 0: the bytes are those of this descriptor, at the same offsets: they may be spliced */
 	bool writable;
 	void *priv;
+	uint64_t moved; /* bytes written through it so far (the front end counts) */
 	/* An upload that is to appear only when it is whole: what was written is put in the volume's place (COMMIT), or forgotten (close without
 	 * it).  Tasks; NULL when writes are in place.  May be called again after more was written. */
 	int (*commit)(struct bulk *b, struct error *err);
+	/* The engine's: called by bulk_free on the loop, before anything is closed.  May be NULL. */
+	void (*closed)(struct bulk *b);
+	void *owner;
 };
 
 /* A bulk over FD, which becomes its own: files and block devices.  (engine/bulk.c) */

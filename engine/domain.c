@@ -4,6 +4,7 @@
 
 #include <unistd.h>
 
+#include "claim.h"
 #include "offload.h"
 
 const char *const domain_state_names[] = {
@@ -76,6 +77,7 @@ void domain_remove(struct domain *d)
 		hash_put(by_uuid, d->uuid, NULL);
 	if (d->id > 0)
 		hash_put_u64(by_id, d->id, NULL);
+	claims_drop_all(d);
 	parts_drop(d);
 	task_wake_all(&d->state_waiters);
 	object_gone(&d->obj);
@@ -179,16 +181,7 @@ struct domain *domain_find_id(int id)
 
 struct domain *domain_after(uint64_t serial)
 {
-	size_t low = 0, high = all.n;
-
-	while (low < high) {
-		size_t mid = (low + high) / 2;
-		if (((struct domain *)all.at[mid])->obj.serial <= serial)
-			low = mid + 1;
-		else
-			high = mid;
-	}
-	return low < all.n ? all.at[low] : NULL;
+	return (struct domain *)object_after(&all, serial);
 }
 
 size_t domain_count(void)

@@ -10,6 +10,7 @@
 #include <stdio.h>
 #include <unistd.h>
 
+#include "claim.h"
 #include "domain_impl.h"
 
 void domain_enter(struct domain *d, enum domain_state state, const char *reason)
@@ -43,6 +44,7 @@ void domain_ended(struct domain *d, enum domain_state state, const char *reason,
 {
 	(void)!fault_point("stop:gone", NULL);
 	console_connect(d->console, -1);
+	claims_drop_all(d);
 	domain_live_free(d);
 	d->pid = 0;
 	domain_set_id(d, 0);

@@ -10,8 +10,10 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include "claim.h"
 #include "domain_impl.h"
 #include "loop.h"
+#include "pool.h"
 #include "store.h"
 
 #define KIND "domains"
@@ -121,6 +123,8 @@ static void access_changed(struct object *o)
 
 	if (o->kind == OBJ_DOMAIN)
 		domain_save_soon(domain_of(o));
+	if (o->kind == OBJ_POOL || o->kind == OBJ_VOLUME)
+		pool_access_changed(o);
 	if (o->kind != OBJ_ROOT)
 		return;
 	r = record_new();
@@ -263,6 +267,16 @@ int run_dir_make(struct domain *d, struct error *err)
 	return 0;
 }
 
+static void add_claim(void *arg, const char *text)
+{
+	record_add_line(arg, "claim", text);
+}
+
+static void load_claim(void *arg, const char *line)
+{
+	claim_parse(arg, line);
+}
+
 int domain_save_run(struct domain *d, struct error *err)
 {
 	autofree char *path = xasprintf("%s/run", d->run_dir);
@@ -280,6 +294,8 @@ int domain_save_run(struct domain *d, struct error *err)
 	set_u64(d->run, "id", d->id);
 	set_u64(d->run, "pid", d->pid);
 	add_numbers(d->run, &n);
+	record_set(d->run, "claim", NULL);
+	claims_print(d, add_claim, d->run);
 	domain_live_printed(d);
 	record_set_text(d->run, "live", d->live);
 	return record_write_file(path, d->run, err);
@@ -325,6 +341,7 @@ static void take_over(struct domain *d, struct record *r)
 	if (!live.n)
 		live = d->full;
 	d->run = r;
+	record_each(r, "claim", load_claim, d);
 	domain_set_id(d, id > 0 && !domain_find_id(id) ? id : domain_next_id());
 	text_set(&d->live, xstrndup(live.p, live.n), live.n);
 	d->state = word > 0 ? (enum domain_state)word : DOMAIN_STARTING;

@@ -183,3 +183,10 @@ size_t hash_count(const struct hash *h)
 {
 	return h->n;
 }
+
+void hash_each(const struct hash *h, void (*fn)(void *arg, const char *key, void *value), void *arg)
+{
+	for (size_t i = 0; h && i < h->cap; i++)
+		if (h->at[i].value && h->at[i].text)
+			fn(arg, h->at[i].text, h->at[i].value);
+}

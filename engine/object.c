@@ -61,6 +61,20 @@ void object_unref(struct object *o)
 	o->free(o);
 }
 
+struct object *object_after(const struct vec *v, uint64_t serial)
+{
+	size_t low = 0, high = v->n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (((struct object *)v->at[mid])->serial <= serial)
+			low = mid + 1;
+		else
+			high = mid;
+	}
+	return low < v->n ? v->at[low] : NULL;
+}
+
 struct object *object_find(uint64_t serial)
 {
 	if (serial == root_object.serial)

@@ -56,7 +56,9 @@ extern struct object root_object;
 void object_init(struct object *o, enum object_kind kind, const char *name, struct object *parent,
 		 void (*free_fn)(struct object *o));
 void object_ref(struct object *o);
-void object_unref(struct object *o);	     /* NULL is fine */
+void object_unref(struct object *o); /* NULL is fine */
+/* Of objects in the order of their serials (V holds things whose first member is one): the first after SERIAL, or NULL. */
+struct object *object_after(const struct vec *v, uint64_t serial);
 struct object *object_find(uint64_t serial); /* borrowed, NULL when there is none (any more) */
 /* It leaves the tree: gone is set, watchers are told, the caller's reference stays. */
 void object_gone(struct object *o);

@@ -13,6 +13,9 @@
 #include "pool_driver.h"
 #include "units.h"
 
+struct watch;
+struct loop_timer;
+
 enum pool_state { POOL_INACTIVE, POOL_BUILDING, POOL_STARTING, POOL_ACTIVE, POOL_STOPPING, POOL_DELETING };
 extern const char *const pool_state_names[]; /* "inactive" ... */
 
@@ -31,10 +34,10 @@ struct pool {
 	bool adopted;			  /* it was there before us: stop leaves it there */
 	const struct pool_driver *driver; /* NULL: of a type that is not known here */
 	char *type;
-	struct str config, full; /* owned texts: what was written; with what was derived */
-	struct doc *doc;	 /* of FULL, parsed on touch */
-	struct pool_usage usage; /* as last asked for */
-	bool usage_known;
+	struct str config, full;  /* owned texts: what was written; with what was derived */
+	struct doc *doc;	  /* of FULL, parsed on touch */
+	struct pool_usage usage;  /* as last asked for */
+	bool usage_known, asking; /* asked at least once; being asked now */
 
 	struct hash *volumes; /* by name */
 	struct vec by_serial; /* the same, ascending: readdir */
@@ -42,7 +45,9 @@ struct pool {
 	bool listing;	      /* it is being listed now: others wait for that */
 	struct waitq listers;
 	struct hash *formats; /* name -> owned "FORMAT INODE": what was made or first seen as which format */
-	int watch;	      /* inotify's watch of its directory; -1 */
+	struct watch *watch;  /* of its directory, where inotify sees all; NULL */
+	struct vec rights;    /* owned lines: stored rights of volumes that were not listed yet */
+	struct loop_timer *saving;
 
 	struct jobs jobs;
 	struct progress progress;
@@ -69,9 +74,13 @@ struct volume {
 	struct pool *pool;
 	char *name; /* as the pool knows it; NULL: the same */
 	enum volume_state state;
-	struct doc *draft;	  /* NEW: what was set so far */
-	struct volume_info *info; /* as last asked for or listed; NULL: never */
-	unsigned seen;		  /* the listing that had it last */
+	struct doc *draft;	   /* NEW: what was set so far */
+	struct volume_info *info;  /* as last asked for or listed; NULL: never */
+	unsigned seen;		   /* the listing that had it last */
+	char *preallocation;	   /* NEW: off metadata falloc full; NULL: by allocation */
+	struct learning *learning; /* it is being asked about in the background */
+	int64_t learned_ms;	   /* monotonic: when INFO came */
+	struct bulk *upload;	   /* what is being written into its image; NULL */
 	struct jobs jobs;
 	struct progress progress;
 	char *error_text;
@@ -133,7 +142,6 @@ int volume_define(struct volume *v, struct str text, const struct who *who,
 int volume_capacity_store(struct volume *v, struct str text, const struct who *who,
 			  struct error *err); /* creates, or grows */
 int volume_prop_store(struct volume *v, const struct prop *row, struct str text, struct error *err); /* of a NEW one */
-int volume_prop_show(struct volume *v, const struct prop *row, struct buf *out, struct error *err);
 int volume_backing_store(struct volume *v, struct str target, struct error *err); /* a link's target or a path */
 int volume_clone(struct volume *v, struct str spec, const struct who *who,
 		 struct error *err); /* "NAME [FORMAT]", "POOL/NAME [FORMAT]" */
@@ -142,10 +150,22 @@ int volume_image(struct volume *v, int flags, const struct who *who, struct bulk
 int volume_data(struct volume *v, int flags, const struct who *who, struct bulk **out, struct error *err);
 /* Fills v->info: asked for anew; -ETIMEDOUT leaves what was known. */
 int volume_learn(struct volume *v, struct error *err);
-int volume_xml(struct volume *v, struct buf *out, struct error *err);
+/* The same, waiting at most TIMEOUT_MS: the asking goes on without the caller.  0 too when it does not answer but is known from before. */
+int volume_settle(struct volume *v, int64_t timeout_ms, struct error *err);
+bool volume_settled(
+	const struct volume *v); /* was asked a moment ago (a stat and the next agree), or there is nothing to ask */
+
+int volume_format_store(struct volume *v, struct str text, struct error *err);
+int volume_allocation_store(struct volume *v, struct str text, struct error *err);
+int volume_preallocation_store(struct volume *v, struct str text, struct error *err);
 /* -EBUSY naming the running guest that has it open (WRITERS_ONLY: that may write it); knows v->info->claim.  Task. */
 int volume_check_users(struct volume *v, bool writers_only, struct error *err);
 
+/* Not tasks: what is known now. */
+void volume_xml(struct volume *v, struct buf *out);
+void volume_prop_show(struct volume *v, const struct prop *row, struct buf *out);
+void volume_job(struct volume *v, struct buf *out);
+void pool_access_changed(struct object *o); /* the rights on a pool or a volume: kept */
 void pool_set_error(struct pool *p, const char *text);
 void volume_set_error(struct volume *v, const char *text);
 

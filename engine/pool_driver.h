@@ -32,13 +32,16 @@ enum volume_type {
 	VOLUME_NETDIR
 }; /* volume/@type: file block dir network netdir */
 
+extern const char *const volume_type_names[];
+
 /* What is known of one volume.  Texts are owned; NULL or 0: not known or not so. */
 struct volume_info {
 	enum volume_type type;
 	char *path; /* "/srv/images/root", "/dev/vg/lv", "pool/image" (rbd), "gluster://host/vol/name", "ip-...-lun-1" by-path */
 	char *key;			/* libvirt's: the path of a file, an LV's or a LUN's own id */
 	char *format;			/* "qcow2", "raw"; partitions: "linux"; NULL: nobody knows yet */
-	uint64_t capacity, allocation;	/* bytes */
+	uint64_t capacity, allocation;	/* bytes: what a guest sees; what it takes */
+	uint64_t physical;		/* bytes of the image as it lies: what reading `image` gives */
 	char *backing, *backing_format; /* as the image records them; backing_format NULL: it records none */
 	char *encryption;		/* "luks" */
 	char *compat;			/* qcow2: "0.10" "1.1" */
@@ -151,6 +154,10 @@ struct pool_driver {
 	 * the same in place of an existing one (where a pool cannot, it is written in place). */
 	int (*image)(struct pool *p, const char *name, int flags, const struct volume_spec *spec, struct bulk **out,
 		     struct error *err);
+
+	/* What a guest sees of it, whatever the format; NULL: `data` is there for raw volumes only.  FLAGS: O_RDONLY or O_RDWR. */
+	int (*data)(struct pool *p, const char *name, const struct volume_info *now, int flags,
+		    const struct secret *secret, struct bulk **out, struct error *err);
 
 	/* Sets the <source> of DISK (an empty <disk>) so that a guest opens the volume NAME: its @type and source attributes, hosts, auth.  What
 	 * the image itself says (format, backing) is the caller's.  Does not wait. */

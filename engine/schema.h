@@ -60,7 +60,7 @@ struct schema {
 };
 
 /* The kinds; each lives in engine/schema/KIND.c.  domain_schema reaches all the others through its rows. */
-extern const struct schema domain_schema;
+extern const struct schema domain_schema, pool_schema, volume_schema;
 extern const struct schema disk_schema, controller_schema, nic_schema, hostdev_schema, filesystem_schema, serial_schema,
 	parallel_schema, console_schema, channel_schema, graphics_schema, video_schema, input_schema, rng_schema,
 	balloon_schema, watchdog_schema, sound_schema, audio_schema, tpm_schema, panic_schema, vsock_schema,

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The one place where a failure is recorded: the words in the object's `error`, a line in `errors`. */
 #include "engine/device.h"
+#include "engine/pool.h"
 #include "open.h"
 
 void record_failure(const struct place *at, const struct who *who, const struct error *err)
@@ -12,5 +13,9 @@ void record_failure(const struct place *at, const struct who *who, const struct 
 		domain_set_error(domain_of(at->obj), error_text(err));
 	else if (at->obj->kind == OBJ_PART)
 		part_set_error(part_of(at->obj), error_text(err));
+	else if (at->obj->kind == OBJ_POOL)
+		pool_set_error(pool_of(at->obj), error_text(err));
+	else if (at->obj->kind == OBJ_VOLUME)
+		volume_set_error(volume_of(at->obj), error_text(err));
 	errors_add(who, path.n ? buf_text(&path) : ".", err);
 }

@@ -19,6 +19,7 @@ enum entry_kind {
 	ENTRY_LINK,
 	ENTRY_DIR,
 	ENTRY_PROPS, /* one file per row of a schema */
+	ENTRY_BYTES, /* read and written by offset: a volume's image */
 };
 
 /* How fresh a rendering must be.  show() of KEEP and LIVE runs on the loop and never waits. */
@@ -40,6 +41,7 @@ enum {
 };
 
 struct entry;
+struct bulk;
 struct dir_type;
 struct handle;
 
@@ -90,6 +92,9 @@ struct entry {
 	bool (*exists)(const struct place *at); /* NULL: always */
 	int (*show)(const struct place *at, struct buf *out, struct error *err);
 	int (*store)(const struct place *at, struct str text, struct error *err);
+	/* BYTES: opens them (a task), with open(2)'s FLAGS; how many there are, as last known. */
+	int (*bytes)(const struct place *at, int flags, struct bulk **out, struct error *err);
+	uint64_t (*size)(const struct place *at);
 	const struct dir_type *dir;
 	const struct stream_ops *stream;
 	const struct schema *schema;
@@ -108,6 +113,11 @@ struct dir_type {
 	int (*make)(const struct place *dir, const char *name, mode_t mode, struct object **out, struct error *err);
 	int (*drop)(const struct place *at, struct error *err);
 	int (*rename)(const struct place *at, const char *name, struct error *err);
+	/* A directory whose names, or whose files' sizes, may have changed by other hands: opening it, and looking up a name that is not known, first
+	 * sees to it that it is as it is now.  SETTLED: that would not wait.  SETTLE: a task, at most TIMEOUT_MS; when it fails, what is known is
+	 * shown.  May be NULL, of any directory. */
+	bool (*settled)(const struct place *dir);
+	int (*settle)(const struct place *dir, int64_t timeout_ms, struct error *err);
 };
 
 #define VALUE(name_, mode_, show_, store_, ...)                                                                        \
@@ -118,6 +128,10 @@ struct dir_type {
 	{                                                                                                              \
 		.name = name_, .kind = ENTRY_DOC, .mode = mode_, .show = show_, .store = store_, __VA_ARGS__           \
 	}
+#define BYTES(name_, mode_, bytes_, size_, ...)                                                                        \
+	{                                                                                                              \
+		.name = name_, .kind = ENTRY_BYTES, .mode = mode_, .bytes = bytes_, .size = size_, __VA_ARGS__         \
+	}
 #define STREAM(name_, mode_, ops_, ...)                                                                                \
 	{                                                                                                              \
 		.name = name_, .kind = ENTRY_STREAM, .mode = mode_, .stream = ops_, __VA_ARGS__                        \
@@ -126,14 +140,14 @@ struct dir_type {
 	{                                                                                                              \
 		.name = name_, .kind = ENTRY_DIR, .mode = mode_, .dir = dir_, __VA_ARGS__                              \
 	}
-#define PROPS(schema_, show_, store_)                                                                                  \
+#define PROPS(schema_, show_, store_, ...)                                                                             \
 	{                                                                                                              \
-		.kind = ENTRY_PROPS, .schema = schema_, .show = show_, .store = store_                                 \
+		.kind = ENTRY_PROPS, .schema = schema_, .show = show_, .store = store_, __VA_ARGS__                    \
 	}
 
 /* fs/tree/: the tables that others point to. */
 extern const struct entry root_entry;
-extern const struct dir_type domains_dir, by_uuid_dir, by_id_dir, host_dir, drivers_dir;
+extern const struct dir_type domains_dir, by_uuid_dir, by_id_dir, host_dir, drivers_dir, pools_dir;
 extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir, wait_dir;
 extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream, errors_stream;
 

@@ -32,8 +32,10 @@ static void say_ready(void *arg unused)
 
 static void ll_init(void *arg unused, struct fuse_conn_info *conn)
 {
-	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_READDIRPLUS_AUTO | FUSE_CAP_POSIX_ACL |
-				       FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+	/* The kernel's own guess (AUTO) asks for attributes with the first part only: `ls -l` of 10,000 would look up the rest one by one. */
+	conn->want &= ~FUSE_CAP_READDIRPLUS_AUTO;
+	conn->want |= conn->capable &
+		      (FUSE_CAP_READDIRPLUS | FUSE_CAP_POSIX_ACL | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
 	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	conn->want &= ~FUSE_CAP_AUTO_INVAL_DATA;
 	conn->max_background = 64;

@@ -60,6 +60,9 @@ bool calls_going(void);
 void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r, struct error *err);
 
 /* fuse_attr.c */
+/* Is what a file of it shows to be asked for, by its directory's settle, before it is shown? */
+bool slot_settles(const struct slot *s);
+struct place place_parent(const struct place *at); /* the directory that a file of an object lies in */
 void attr_of(const struct place *at, struct stat *st, double *timeout);
 void entry_of(const struct place *at, struct fuse_entry_param *e);
 void scratch_entry(const struct scratch *s, struct fuse_entry_param *e);
@@ -123,6 +126,7 @@ uint64_t notify_ino(const struct place *at);
 bool notify_outdated(const struct place *at, uint64_t ino);
 void notify_bump(const struct place *at); /* a new version begins */
 void notify_told(const struct place *at);
+bool notify_knows(const struct place *at);  /* told, and nothing changed since */
 void notify_forget(const struct place *at); /* its attributes are not what the kernel believes */
 void notify_end_waits(int err);		    /* answers all who are parked */
 void notify_open(void);

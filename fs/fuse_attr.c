@@ -8,7 +8,7 @@
 
 static bool keeps(const struct slot *s)
 {
-	return s->entry->fresh == KEEP && s->entry->kind != ENTRY_STREAM;
+	return s->entry->fresh == KEEP && s->entry->kind != ENTRY_STREAM && s->entry->kind != ENTRY_BYTES;
 }
 
 void attr_of(const struct place *at, struct stat *st, double *timeout)
@@ -36,26 +36,87 @@ void scratch_entry(const struct scratch *s, struct fuse_entry_param *e)
 	e->ino = e->attr.st_ino;
 }
 
-void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+/* ---- what may have changed by other hands is looked at first ---- */
+
+#define SETTLE_MS 200 /* the kernel holds the directory's lock meanwhile */
+
+bool slot_settles(const struct slot *s)
 {
-	struct who who = who_of(req);
-	struct place dir, at;
+	const struct dir_type *type = s->number ? tree_slot(s->parent)->entry->dir : NULL;
+
+	return type && type->settle && !slot_is_dir(s) && (s->entry->fresh == LIVE || s->entry->kind == ENTRY_BYTES);
+}
+
+struct place place_parent(const struct place *at)
+{
+	return (struct place){ .slot = tree_slot(at->slot->parent), .obj = at->obj, .who = at->who };
+}
+
+/* The directory type of DIR if it must be asked before it is answered for. */
+static const struct dir_type *unsettled(const struct place *dir)
+{
+	const struct dir_type *type = slot_is_dir(dir->slot) ? dir->slot->entry->dir : NULL;
+
+	return type && type->settle && !type->settled(dir) ? type : NULL;
+}
+
+/* One that does not answer is shown as it was last known: that is no failure of who looks. */
+static int run_settle(struct call *c, struct error *err unused)
+{
+	autoerror struct error why = { 0 };
+	int r = c->at.slot->entry->dir->settle(&c->at, SETTLE_MS, &why);
+
+	return r == -ECANCELED ? r : 0;
+}
+
+static struct call *settle_call(fuse_req_t req, const struct place *dir, const char *name,
+				void (*reply)(struct call *c))
+{
+	struct call *c = call_new(req, dir, run_settle, reply);
+
+	c->name = xstrdup(name);
+	return c;
+}
+
+static void reply_lookup(fuse_req_t req, const struct place *dir, const char *name)
+{
 	struct fuse_entry_param e;
 	struct scratch *s;
-	int r = place_of(parent, &dir);
+	struct place at;
+	int r = place_lookup(dir, name, &at);
 
-	dir.who = &who;
-	if (r == 0)
-		r = place_lookup(&dir, name, &at);
 	if (r == 0)
 		entry_of(&at, &e);
-	s = r == -ENOENT ? scratch_find(parent, name) : NULL;
+	s = r == -ENOENT && !(dir->obj->gone) ? scratch_find(place_ino(dir), name) : NULL;
 	if (s)
 		scratch_entry(s, &e);
 	if (r == 0 || s)
 		fuse_reply_entry(req, &e);
 	else
 		fuse_reply_err(req, -r);
+}
+
+static void reply_settled_lookup(struct call *c)
+{
+	reply_lookup(c->req, &c->at, c->name);
+}
+
+void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
+{
+	struct who who = who_of(req);
+	struct place dir, at;
+	int r = place_of(parent, &dir);
+
+	if (r < 0) {
+		fuse_reply_err(req, -r);
+		return;
+	}
+	dir.who = &who;
+	r = place_lookup(&dir, name, &at);
+	if ((r == -ENOENT || (r == 0 && at.obj == dir.obj && slot_settles(at.slot))) && unsettled(&dir))
+		call_start(settle_call(req, &dir, name, reply_settled_lookup));
+	else
+		reply_lookup(req, &dir, name);
 }
 
 /* An old version of a cached text: who has it open still sees it. */
@@ -91,17 +152,40 @@ static int attr_of_ino(uint64_t ino, const struct who *who, struct stat *st, dou
 	return 0;
 }
 
-void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi unused)
+static void reply_attr(fuse_req_t req, fuse_ino_t ino, const struct who *who)
 {
-	struct who who = who_of(req);
 	struct stat st;
 	double timeout;
-	int r = attr_of_ino(ino, &who, &st, &timeout);
+	int r = attr_of_ino(ino, who, &st, &timeout);
 
 	if (r < 0)
 		fuse_reply_err(req, -r);
 	else
 		fuse_reply_attr(req, &st, timeout);
+}
+
+static void reply_settled_attr(struct call *c)
+{
+	reply_attr(c->req, c->scratch, &c->who);
+}
+
+void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi unused)
+{
+	struct who who = who_of(req);
+	struct place at;
+	struct call *c;
+
+	if (!(ino & SCRATCH_INO) && place_of(ino, &at) == 0 && slot_settles(at.slot)) {
+		struct place dir = place_parent(&at);
+
+		if (unsettled(&dir)) {
+			c = settle_call(req, &dir, "", reply_settled_attr);
+			c->scratch = ino;
+			call_start(c);
+			return;
+		}
+	}
+	reply_attr(req, ino, &who);
 }
 
 void ll_readlink(fuse_req_t req, fuse_ino_t ino)
@@ -123,12 +207,30 @@ void ll_readlink(fuse_req_t req, fuse_ino_t ino)
 /* May the kernel keep the listing?  Names that come and go without an event of their directory's object are asked for each time. */
 static bool listing_kept(const struct slot *s)
 {
+	if (s->entry->dir &&
+	    s->entry->dir->settle) /* it is asked for anyway, and asked for with attributes it is much cheaper */
+		return false;
 	return !s->child || !tree_slot(s->child)->entry->fleeting;
+}
+
+static void reply_opendir(fuse_req_t req, const struct place *at, struct fuse_file_info *fi)
+{
+	if (listing_kept(at->slot)) {
+		notify_told(at);
+		fi->cache_readdir = fi->keep_cache = 1;
+	}
+	fuse_reply_open(req, fi);
+}
+
+static void reply_settled_opendir(struct call *c)
+{
+	reply_opendir(c->req, &c->at, &c->fi);
 }
 
 void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
 	struct place at;
+	struct call *c;
 	int r = place_of(ino, &at);
 
 	if (r == 0 && !slot_is_dir(at.slot))
@@ -137,11 +239,13 @@ void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		fuse_reply_err(req, -r);
 		return;
 	}
-	if (listing_kept(at.slot)) {
-		notify_told(&at);
-		fi->cache_readdir = fi->keep_cache = 1;
+	if (!unsettled(&at)) {
+		reply_opendir(req, &at, fi);
+		return;
 	}
-	fuse_reply_open(req, fi);
+	c = settle_call(req, &at, "", reply_settled_opendir);
+	c->fi = *fi;
+	call_start(c);
 }
 
 struct listing {
@@ -157,7 +261,8 @@ static bool list_add(struct listing *l, const struct place *at, const char *name
 	struct fuse_entry_param e;
 	size_t n;
 
-	if (l->plus && at) {
+	/* What the kernel knows is not told again (inode 0): it would drop the ACLs that it has read, and `ls -l` asks for each. */
+	if (l->plus && at && !notify_knows(at)) {
 		size_t need = fuse_add_direntry_plus(l->req, NULL, 0, name, NULL, 0);
 
 		if (need > l->size - l->n)

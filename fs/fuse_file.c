@@ -4,7 +4,8 @@
 
 #include <fcntl.h>
 
-#define READERS_MS 50 /* a reader opens, reads and closes within this; one who keeps it open is not waited for */
+#define SETTLE_OPEN_MS 8000 /* who reads waits for the storage; then it is told that it does not answer */
+#define READERS_MS     50   /* a reader opens, reads and closes within this; one who keeps it open is not waited for */
 
 static struct waitq readers_done = TAILQ_HEAD_INITIALIZER(readers_done);
 
@@ -51,9 +52,13 @@ static int run_open(struct call *c, struct error *err)
 {
 	int r = c->h->slot->entry->cached && writes(c->fi.flags) ? settle_readers(c) : 0;
 
+	if (r >= 0 && slot_settles(c->at.slot)) {
+		struct place dir = place_parent(&c->at);
+
+		r = dir.slot->entry->dir->settle(&dir, SETTLE_OPEN_MS, err);
+	}
 	if (r >= 0)
 		r = handle_open(c->h, err);
-
 	if (r < 0)
 		handle_free(take(&c->h));
 	return r;
@@ -88,7 +93,7 @@ static int open_allowed(const struct place *at, int flags)
 static bool open_waits(const struct place *at, uint64_t ino, int flags)
 {
 	if (!writes(flags))
-		return slot_waits(at->slot);
+		return slot_waits(at->slot) || slot_settles(at->slot);
 	if (!at->slot->entry->cached)
 		return slot_waits(at->slot) && (flags & O_ACCMODE) != O_WRONLY;
 	notify_bump(at);

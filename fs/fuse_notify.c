@@ -31,6 +31,13 @@ void notify_told(const struct place *at)
 	notes_of(at->obj)->told[at->slot->local / 64] |= 1ull << (at->slot->local % 64);
 }
 
+bool notify_knows(const struct place *at)
+{
+	const struct notes *n = at->obj->front;
+
+	return n && (n->told[at->slot->local / 64] & (1ull << (at->slot->local % 64)));
+}
+
 uint64_t notify_ino(const struct place *at)
 {
 	const struct notes *n = at->obj->front;

@@ -13,6 +13,7 @@
 #include <unistd.h>
 
 #include "engine/loop.h"
+#include "engine/pool.h"
 #include "engine/store.h"
 #include "fuse.h"
 
@@ -87,6 +88,7 @@ static bool engine_close(void)
 		store_close();
 		return false;
 	}
+	pools_close();
 	domains_close();
 	driver_objects_close();
 	drivers_close();
@@ -103,7 +105,8 @@ static int engine_open(struct error *err)
 	object_changed(&root_object, ~0u);
 	driver_objects_open();
 	drivers_probe();
-	return domains_open(err);
+	r = domains_open(err);
+	return r < 0 ? r : pools_open(err);
 }
 
 /* Serves the mount to its end; the exit status. */

@@ -222,6 +222,8 @@ uint64_t place_size(const struct place *at)
 	switch (e->kind) {
 	case ENTRY_STREAM:
 		return e->stream->size ? e->stream->size(at) : 0;
+	case ENTRY_BYTES:
+		return e->size(at);
 	case ENTRY_VALUE:
 	case ENTRY_DOC:
 	case ENTRY_PROPS:

@@ -5,7 +5,8 @@
 
 #include "fs/open.h"
 
-extern const struct dir_type domain_dir;
+extern const struct dir_type domain_dir, volume_dir;
+int job_abort_store(struct jobs *jobs, struct str word, struct error *err); /* write abort */
 
 /* Whoever asks: may the secrets in a definition be shown? */
 static inline bool sees_secrets(const struct place *at, const struct object *owner)

@@ -1,0 +1,99 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * Which format a volume has is recorded when it is made, or when it is first seen, and from then on believed: a guest can write into a raw volume
+ * whatever it likes and it stays raw.  The record is of one file, by its inode (a LUN's or LV's own id): another file of that name is
+ * looked at anew.
+ */
+#include "pool_impl.h"
+
+/* A device number may be another after a boot; the inode is not. */
+static char *identity(const struct volume_info *info)
+{
+	const char *colon = info->claim && str_starts(info->claim, "file:") ? strrchr(info->claim, ':') : NULL;
+	struct buf out = { 0 };
+
+	buf_percent(&out, colon ? colon + 1 : info->key ? info->key : "-");
+	return buf_take(&out);
+}
+
+static void put(struct pool *p, const char *pool_name, char *owned)
+{
+	if (!p->formats)
+		p->formats = hash_new();
+	free(hash_get(p->formats, pool_name));
+	hash_put(p->formats, pool_name, owned);
+}
+
+void format_record(struct pool *p, const char *pool_name, const char *format, const struct volume_info *info)
+{
+	autofree char *id = identity(info);
+	char *text = xasprintf("%s %s", format, id);
+
+	if (str_eq(p->formats ? hash_get(p->formats, pool_name) : NULL, text)) {
+		free(text);
+		return;
+	}
+	put(p, pool_name, text);
+	pool_volumes_dirty(p);
+}
+
+char *format_recorded(const struct pool *p, const char *pool_name, const struct volume_info *info)
+{
+	const char *text = p->formats ? hash_get(p->formats, pool_name) : NULL;
+	const char *blank = text ? strchr(text, ' ') : NULL;
+	autofree char *id = NULL;
+
+	if (!blank)
+		return NULL;
+	id = info ? identity(info) : NULL;
+	return id && strcmp(blank + 1, id) ? NULL : xstrndup(text, blank - text);
+}
+
+void format_rename(struct pool *p, const char *from, const char *to)
+{
+	char *text = p->formats ? hash_get(p->formats, from) : NULL;
+
+	if (!text)
+		return;
+	hash_put(p->formats, from, NULL);
+	if (to)
+		put(p, to, text);
+	else
+		free(text);
+	pool_volumes_dirty(p);
+}
+
+void formats_load(struct pool *p, const char *line)
+{
+	const char *blank = strchr(line, ' ');
+	autofree char *name = blank ? percent_decode((struct str){ line, (size_t)(blank - line) }) : NULL;
+
+	if (name && strchr(blank + 1, ' '))
+		put(p, name, xstrdup(blank + 1));
+}
+
+static void print_one(void *arg, const char *name, void *value)
+{
+	autobuf struct buf line = { 0 };
+
+	buf_percent(&line, name);
+	buf_printf(&line, " %s", (char *)value);
+	record_add_line(arg, "format", buf_text(&line));
+}
+
+void formats_print(const struct pool *p, struct record *r)
+{
+	hash_each(p->formats, print_one, r);
+}
+
+static void free_one(void *arg unused, const char *name unused, void *value)
+{
+	free(value);
+}
+
+void formats_clear(struct pool *p)
+{
+	hash_each(p->formats, free_one, NULL);
+	hash_free(take(&p->formats));
+	vec_clear(&p->rights, free);
+}

@@ -1,0 +1,43 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* What drivers tell of volumes: plain values, made and freed. */
+#include "pool_driver.h"
+
+const char *const volume_type_names[] = { "file", "block", "dir", "network", "netdir", NULL };
+
+void volume_info_clear(struct volume_info *info)
+{
+	free(info->path);
+	free(info->key);
+	free(info->format);
+	free(info->backing);
+	free(info->backing_format);
+	free(info->encryption);
+	free(info->compat);
+	free(info->claim);
+	for (size_t i = 0; i < info->nextents; i++)
+		free(info->extents[i].device);
+	free(info->extents);
+	*info = (struct volume_info){ 0 };
+}
+
+struct listed *listing_add(struct listing *l, const char *name)
+{
+	if (l->n == l->cap) {
+		l->cap = l->cap ? l->cap * 2 : 64;
+		l->rows = xrealloc(l->rows, l->cap * sizeof(*l->rows));
+	}
+	l->rows[l->n] = (struct listed){ .name = xstrdup(name) };
+	return &l->rows[l->n++];
+}
+
+void listing_clear(struct listing *l)
+{
+	for (size_t i = 0; i < l->n; i++) {
+		free(l->rows[i].name);
+		if (l->rows[i].info)
+			volume_info_clear(l->rows[i].info);
+		free(l->rows[i].info);
+	}
+	free(l->rows);
+	*l = (struct listing){ 0 };
+}
