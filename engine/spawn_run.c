@@ -216,6 +216,12 @@ static void run_stop(struct run *r)
 
 int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms, struct error *err)
 {
+	return spawn_run_words(argv, in, out, NULL, timeout_ms, err);
+}
+
+int spawn_run_words(const char *const *argv, struct str in, struct buf *out, struct buf *words, int64_t timeout_ms,
+		    struct error *err)
+{
 	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
 	struct run r = { .in = in, .out = out, .to.fd = -1, .from.fd = -1, .err_from.fd = -1 };
 	int rc;
@@ -235,6 +241,8 @@ int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t t
 	}
 	if (rc < 0 && out)
 		buf_cut(out, r.out_was, out->n);
+	if (words)
+		buf_add(words, buf_text(&r.words), r.words.n);
 	run_stop(&r);
 	return rc;
 }
