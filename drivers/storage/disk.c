@@ -164,7 +164,9 @@ static int disk_build(struct pool *p, bool overwrite, struct error *err)
 	if (!strcmp(label, "dos") && d.bytes > DOS_MOST)
 		return error_set(err, EINVAL, "'%s' is larger than the 2 TiB that a dos table can name: use gpt",
 				 d.device);
-	return disk_make_label(&d, label, err);
+	/* sfdisk would leave a gpt table where a dos one is made */
+	r = there.n ? device_wipe_signatures(d.device, err) : 0;
+	return r == 0 ? disk_make_label(&d, label, err) : r;
 }
 
 /* ---- volumes ---- */

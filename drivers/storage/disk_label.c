@@ -168,62 +168,82 @@ static int kernel_knows(struct pool *p, const char *node, struct error *err)
 	return r;
 }
 
-/* The table is written; the kernel may still have the old one, if others use the disk.  It is told of this partition only. */
+/* udev reads the table anew when somebody wrote to the disk, at which partitions go and come: only then they are there to stay. */
+static void settle(void)
+{
+	const char *const argv[] = { "udevadm", "settle", "--timeout=15", NULL };
+
+	(void)!spawn_run(argv, str_of(NULL), NULL, NODE_MS, NULL);
+}
+
+/* The table is written.  The kernel is told of this partition only, so that the others may be in use. */
 static int tell_one(struct pool *p, const struct disk *d, unsigned number, const char *node, bool there,
 		    struct error *err)
 {
 	autofree char *nr = xasprintf("%u", number);
 	const char *const argv[] = { "partx", there ? "--add" : "--delete", "--nr", nr, d->device, NULL };
-	int r = kernel_knows(p, node, err);
+	int r = kernel_knows(p, node, err), told;
 
 	if (r < 0 || r == there)
 		return r < 0 ? r : 0;
-	r = spawn_run(argv, str_of(NULL), NULL, POOL_WORK_MS, err);
-	return error_in(err, r, "the kernel does not take over the new table of '%s'", d->device);
+	told = spawn_run(argv, str_of(NULL), NULL, POOL_WORK_MS, err);
+	if (told == 0 || told == -ECANCELED)
+		return told;
+	if (kernel_knows(p, node, NULL) == there) /* udev was faster */
+		return 0;
+	return error_in(err, told, "the kernel does not take over the new table of '%s'", d->device);
 }
 
-static void forget(const struct disk *d, unsigned number)
+static int run_delete(const struct disk *d, unsigned number, struct error *err)
 {
 	autofree char *nr = xasprintf("%u", number);
-	const char *const argv[] = {
-		"sfdisk", "--quiet", "--lock=yes", "--no-reread", "--delete", d->device, nr, NULL
-	};
+	const char *const argv[] = { "sfdisk",	 "--quiet", "--lock=yes", "--no-reread", "--no-tell-kernel",
+				     "--delete", d->device, nr,		  NULL };
 
+	return spawn_run(argv, str_of(NULL), NULL, POOL_WORK_MS, err);
+}
+
+static void forget(struct pool *p, const struct disk *d, unsigned number, const char *node)
+{
 	task_shield(1);
-	(void)!spawn_run(argv, str_of(NULL), NULL, POOL_WORK_MS, NULL);
+	(void)!run_delete(d, number, NULL);
+	(void)!tell_one(p, d, number, node, false, NULL);
 	task_shield(-1);
 }
 
 int disk_add(struct pool *p, const struct disk *d, const struct placing *at, const char *node, struct error *err)
 {
 	/* what lies there by chance is no file system of the new volume */
-	const char *const argv[] = { "sfdisk", "--quiet",	    "--lock=yes", "--no-reread", "--append", "--wipe",
-				     "never",  "--wipe-partitions", "always",	  d->device,	 NULL };
+	const char *const argv[] = { "sfdisk",	 "--quiet", "--lock=yes", "--no-reread",       "--no-tell-kernel",
+				     "--append", "--wipe",  "never",	  "--wipe-partitions", "always",
+				     d->device,	 NULL };
 	autofree char *line =
 		xasprintf("start=%" PRIu64 ", size=%" PRIu64 ", type=%s\n", at->start, at->size, at->type);
 	int r = spawn_run(argv, str_of(line), NULL, POOL_WORK_MS, err);
 
 	if (r == -ETIMEDOUT || r == -ECANCELED)
-		forget(d, at->number);
+		forget(p, d, at->number, node);
 	if (r < 0)
 		return r;
 	r = tell_one(p, d, at->number, node, true, err);
-	if (r == 0)
+	if (r == 0) {
+		settle();
 		r = block_appears(p, node, NODE_MS, err);
+	}
 	if (r < 0)
-		forget(d, at->number);
+		forget(p, d, at->number, node);
 	return r;
 }
 
 int disk_delete(struct pool *p, const struct disk *d, const struct partition *part, struct error *err)
 {
-	autofree char *nr = xasprintf("%u", part->number);
-	const char *const argv[] = {
-		"sfdisk", "--quiet", "--lock=yes", "--no-reread", "--delete", d->device, nr, NULL
-	};
-	int r = spawn_run(argv, str_of(NULL), NULL, POOL_WORK_MS, err);
+	int r = run_delete(d, part->number, err);
 
-	return r == 0 ? tell_one(p, d, part->number, part->node, false, err) : r;
+	if (r == 0)
+		r = tell_one(p, d, part->number, part->node, false, err);
+	if (r == 0)
+		settle();
+	return r;
 }
 
 int disk_tell(struct pool *p, const struct disk *d, const struct table *t, struct error *err)

@@ -64,7 +64,6 @@ static int fs_source_store(struct node *pool, struct str text, struct error *err
 static int make(const char *device, const char *format, bool overwrite, struct error *err)
 {
 	const struct maker *m = maker_of(format);
-	const char *const wipe[] = { "wipefs", "--quiet", "--all", device, NULL };
 	int r = 0;
 
 	if (!m)
@@ -75,7 +74,7 @@ static int make(const char *device, const char *format, bool overwrite, struct e
 			format, device);
 	/* what is left of an old one could be taken for the new one */
 	if (overwrite)
-		r = spawn_run(wipe, str_of(NULL), NULL, POOL_WORK_MS, err);
+		r = device_wipe_signatures(device, err);
 	if (r == 0) {
 		const char *const argv[] = { m->program, m->option ? m->option : device, m->option ? device : NULL,
 					     NULL };

@@ -45,6 +45,13 @@ int device_signatures(const char *device, struct buf *out, struct error *err)
 	return signatures_parse((struct str){ buf_text(&json), json.n }, out, err);
 }
 
+int device_wipe_signatures(const char *device, struct error *err)
+{
+	const char *const argv[] = { "wipefs", "--quiet", "--all", device, NULL };
+
+	return spawn_run(argv, str_of(NULL), NULL, POOL_WORK_MS, err);
+}
+
 static int unused_fn(void *arg)
 {
 	struct stat st;

@@ -9,6 +9,8 @@
 int device_signatures(const char *device, struct buf *out, struct error *err);
 /* Of wipefs's answer; does not wait. */
 int signatures_parse(struct str json, struct buf *out, struct error *err);
+/* Of all of them nothing is left that could be taken for what is made next. */
+int device_wipe_signatures(const char *device, struct error *err);
 /* -EBUSY when it is mounted, swapped on or part of something (RAID, LVM, device mapper); -ENOTBLK for what is no block device. */
 int device_unused(struct pool *p, const char *device, struct error *err);
 
