@@ -30,7 +30,8 @@ struct look {
 	char *real; /* TARGET without symlinks above its last component, or at it when nothing is mounted there */
 	struct mounted m;
 	struct buf users;
-	bool by_us; /* domfs is one of them */
+	bool by_us;	  /* domfs is one of them */
+	int source_error; /* of a device: 0, or why it is none */
 };
 
 static void look_clear(struct look *l)
@@ -83,6 +84,15 @@ static char *real_target(const char *target, struct str mounts)
 	return xstrdup(realpath(full, last) ? last : full);
 }
 
+static int device_error(const char *device)
+{
+	struct stat st;
+
+	if (stat(device, &st) < 0)
+		return errno;
+	return S_ISBLK(st.st_mode) ? 0 : ENOTBLK;
+}
+
 static int look_fn(void *arg)
 {
 	struct look *l = arg;
@@ -98,6 +108,8 @@ static int look_fn(void *arg)
 		bool ours = l->device ? device_is_mounted(l) : mount_source_same(l->source, l->m.source, l->m.root);
 		l->found = ours ? OURS : OTHER;
 	}
+	if (l->device)
+		l->source_error = device_error(l->source);
 	if (l->want_users && l->found != NOTHING)
 		mount_users(l->real, &l->users, &l->by_us);
 	return 0;
@@ -298,6 +310,8 @@ static int look_before(struct pool *p, struct error *err)
 		r = error_set(err, EBUSY,
 			      "'%s' has something else mounted on it: '%s' (%s): unmount that, or use another target",
 			      l.target, l.m.source, l.m.type);
+	else if (r == 0 && l.source_error)
+		r = error_set(err, l.source_error, "the device '%s': %s", l.source, strerror(l.source_error));
 	else if (r == 0)
 		r = l.found == OURS;
 	look_clear(&l);
