@@ -14,5 +14,5 @@ const struct driver *const drivers[] = {
 };
 
 /* The types of storage pools. */
-extern const struct pool_driver zdir;
-const struct pool_driver *const pool_drivers[] = { &zdir, NULL };
+extern const struct pool_driver zdir, disk_pool, fs_pool, netfs_pool;
+const struct pool_driver *const pool_drivers[] = { &zdir, &disk_pool, &fs_pool, &netfs_pool, NULL };

@@ -54,5 +54,8 @@ uint64_t process_start_time(pid_t pid);
  * what it started.  OUT is appended to, and as before on failure.  Task only. */
 must_check int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms,
 			 struct error *err);
+/* The same, and WORDS gets what it said on stderr (the last part of it), also when it failed: for programs whose last line is not the reason. */
+must_check int spawn_run_words(const char *const *argv, struct str in, struct buf *out, struct buf *words,
+			       int64_t timeout_ms, struct error *err);
 
 #endif

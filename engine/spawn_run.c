@@ -168,12 +168,16 @@ static int wait_end(struct run *r, const char *name, int64_t timeout_ms, struct 
 	return 0;
 }
 
-/* The last line of TEXT that is not blank. */
+/* The last line of TEXT that is not blank, or the one before where it is indented: such adds to that (mount's "dmesg may have more"). */
 static struct str last_line(const struct buf *text)
 {
 	struct str s = str_trim((struct str){ buf_text(text), text->n });
 	const char *nl = memrchr(s.p, '\n', s.n);
 
+	while (nl && (nl[1] == ' ' || nl[1] == '\t')) {
+		s.n = (size_t)(nl - s.p);
+		nl = memrchr(s.p, '\n', s.n);
+	}
 	if (nl) {
 		s.n -= (size_t)(nl + 1 - s.p);
 		s.p = nl + 1;
@@ -216,6 +220,12 @@ static void run_stop(struct run *r)
 
 int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms, struct error *err)
 {
+	return spawn_run_words(argv, in, out, NULL, timeout_ms, err);
+}
+
+int spawn_run_words(const char *const *argv, struct str in, struct buf *out, struct buf *words, int64_t timeout_ms,
+		    struct error *err)
+{
 	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
 	struct run r = { .in = in, .out = out, .to.fd = -1, .from.fd = -1, .err_from.fd = -1 };
 	int rc;
@@ -235,6 +245,8 @@ int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t t
 	}
 	if (rc < 0 && out)
 		buf_cut(out, r.out_was, out->n);
+	if (words)
+		buf_add(words, buf_text(&r.words), r.words.n);
 	run_stop(&r);
 	return rc;
 }
