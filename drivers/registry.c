@@ -15,4 +15,5 @@ const struct driver *const drivers[] = {
 
 /* The types of storage pools. */
 extern const struct pool_driver zdir;
-const struct pool_driver *const pool_drivers[] = { &zdir, NULL };
+extern const struct pool_driver logical_pool_driver;
+const struct pool_driver *const pool_drivers[] = { &zdir, &logical_pool_driver, NULL };
