@@ -54,6 +54,9 @@ int part_prop_store(struct part *p, enum view view, const struct prop *row, stru
 /* The composite file `source` of a disk: the path, device, volume or URL, whatever @type makes of it.  "" when there is none. */
 int disk_source_show(struct part *p, enum view view, struct buf *out, struct error *err);
 int disk_source_store(struct part *p, enum view view, struct str text, const struct who *who, struct error *err);
+/* Is the disk a volume of a pool, by its definition or because its path lies in an active pool?  *NAMES (may be NULL) gets "POOL/VOLUME" in
+ * the tree's names, the caller's.  Does not wait. */
+bool disk_volume(struct part *p, enum view view, char **names);
 /* `xml` of a part: show one element; store plugs a staged one or replaces what differs. */
 void part_xml(struct part *p, enum view view, bool secrets, struct buf *out);
 int part_define(struct part *p, enum view view, struct str text, const struct who *who, struct error *err);

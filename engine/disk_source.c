@@ -1,9 +1,10 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * The file `source` of a disk: one path, whatever <source> makes of it.  Writing it plugs a staged disk and changes the medium of a drive.
- * The format is never probed: what a guest can write must not decide how the host reads it.
+ * The file `source` of a disk: one path, or POOL/VOLUME, whatever <source> makes of it.  Writing it plugs a staged disk and changes the medium
+ * of a drive.  The format of a volume is the pool's to know; that of a path goes by its ending.  The format is never probed: what a guest can write must not decide how the host reads it.
  */
 #include "device_impl.h"
+#include "pool.h"
 
 static bool is_drive(const struct node *n)
 {
@@ -40,6 +41,30 @@ int disk_source_show(struct part *p, enum view view, struct buf *out, struct err
 	return 0;
 }
 
+bool disk_volume(struct part *p, enum view view, char **names)
+{
+	struct node *n = part_node(p, view);
+	const char *path = node_get(n, "source/@file") ? node_get(n, "source/@file") : node_get(n, "source/@dev");
+	const char *pool = node_get_or(n, "source/@pool", "");
+	autofree char *volume = NULL;
+	struct volume *v;
+
+	if (!n)
+		return false;
+	if (node_is(n, "@type", "volume")) {
+		volume = volume_tree_name(node_get_or(n, "source/@volume", ""));
+	} else {
+		v = path ? volume_by_path(path) : NULL;
+		if (!v)
+			return false;
+		pool = v->pool->obj.name;
+		volume = xstrdup(v->obj.name);
+	}
+	if (names)
+		*names = xasprintf("%s/%s", pool, volume);
+	return true;
+}
+
 static const char *format_of(const char *path)
 {
 	static const char *const formats[] = { "qcow2", "vmdk", "vdi", "vhdx", "qed" };
@@ -51,45 +76,52 @@ static const char *format_of(const char *path)
 	return "raw";
 }
 
-static int check(const struct node *n, struct str text, struct error *err)
+/* POOL/VOLUME: the pool must be there, its volume when the pool is active.  Task. */
+static int check_volume(const char *text, struct error *err)
 {
-	if (!text.n && !is_drive(n))
+	const char *slash = strchr(text, '/');
+	autofree char *name = xstrndup(text, slash - text);
+	struct pool *p = pool_find(name);
+
+	if (!p)
+		return error_set(err, EINVAL,
+				 "'%s' is relative, and there is no pool '%s': write the whole path, from '/', or "
+				 "POOL/VOLUME",
+				 text, name);
+	return p->state == POOL_ACTIVE ? pool_has_volume(p, slash + 1, err) : 0;
+}
+
+static int check(const struct node *n, const char *path, struct error *err)
+{
+	const char *slash = strchr(path, '/');
+
+	if (!*path && !is_drive(n))
 		return error_set(
 			err, EINVAL,
 			"a disk without an image: write its path, or detach the disk (only drives can be empty)");
-	if (text.n && memchr(text.p, ':', text.n) && text.p[0] != '/')
-		return error_set(err, ENOTSUP, "'%.*s' is no path: write a source on the network as <source> in xml",
-				 (int)text.n, text.p);
-	if (text.n && text.p[0] != '/')
-		return error_set(err, EINVAL, "'%.*s' is relative: write the whole path, from '/'", (int)text.n,
-				 text.p);
-	for (size_t i = 0; i < text.n; i++)
-		if ((unsigned char)text.p[i] < 0x20 || text.p[i] == 0x7f)
-			return error_set(err, EINVAL, "the path has a control character at byte %zu", i + 1);
-	return 0;
+	if (strchr(path, ':') && path[0] != '/' && (!slash || strchr(path, ':') < slash))
+		return error_set(err, ENOTSUP, "'%s' is no path: write a source on the network as <source> in xml", path);
+	for (const char *s = path; *s; s++)
+		if ((unsigned char)*s < 0x20 || *s == 0x7f)
+			return error_set(err, EINVAL, "the path has a control character at byte %td", s - path + 1);
+	if (!*path || path[0] == '/')
+		return 0;
+	if (!slash || path[0] == '.' || !slash[1])
+		return error_set(err, EINVAL, "'%s' is relative: write the whole path, from '/', or POOL/VOLUME", path);
+	return check_volume(path, err);
 }
 
-/* Type, path and format.  What else <source> has (slices, seclabels) belonged to the old image and goes. */
 static void edit(struct node *n, const char *path)
 {
-	bool block = str_starts(path, "/dev/");
-	struct node *source = node_child(n, "source");
-
-	if (source)
-		node_remove(source);
-	if (!*path)
-		return;
-	node_set(n, "@type", block ? "block" : "file");
-	node_set(n, block ? "source/@dev" : "source/@file", path);
-	if (!node_has(n, "driver/@type"))
+	disk_set_source(n, path);
+	if (*path == '/' && !node_has(n, "driver/@type"))
 		node_set(n, "driver/@type", is_drive(n) ? "raw" : format_of(path));
 }
 
-static int plug(struct part *p, enum view view, struct str text, const char *path, const struct who *who,
-		struct error *err)
+static int plug(struct part *p, enum view view, const char *path, const struct who *who, struct error *err)
 {
 	autodoc struct doc *copy = doc_copy(p->staged);
-	int r = check(doc_root(copy), text, err);
+	int r = check(doc_root(copy), path, err);
 
 	if (r < 0)
 		return r;
@@ -116,16 +148,16 @@ static int change_medium(struct part *p, const char *alias, const char *path, st
 	return 0;
 }
 
-static int change(struct part *p, enum view view, struct str text, const char *path, const struct who *who,
-		  struct error *err)
+static int change(struct part *p, enum view view, const char *path, const struct who *who, struct error *err)
 {
 	struct domain *d = p->domain;
 	autofree char *alias = view == VIEW_NOW ? part_live_alias(p) : NULL;
 	autodraft struct draft dr = { 0 };
 	struct node *now = part_node(p, view), *n;
-	int r = now ? check(now, text, err) : error_set(err, ENODEV, "it is not in this definition");
+	bool drive = now && is_drive(now);
+	int r = now ? check(now, path, err) : error_set(err, ENODEV, "it is not in this definition");
 
-	if (r == 0 && alias && !is_drive(now))
+	if (r == 0 && alias && !drive)
 		return error_set(err, EBUSY,
 				 "the running guest uses the disk: detach it and plug another, or write "
 				 "config/disks/%s/source for the next start",
@@ -163,9 +195,9 @@ int disk_source_store(struct part *p, enum view view, struct str text, const str
 	if (r == 0)
 		r = part_there(p, err);
 	if (r == 0 && p->staged)
-		r = plug(p, view, trimmed, path, who, err);
+		r = plug(p, view, path, who, err);
 	else if (r == 0)
-		r = change(p, view, trimmed, path, who, err);
+		r = change(p, view, path, who, err);
 	r = error_in(err, r, "%s: %s source", d->obj.name, p->obj.name);
 	job_end(&job);
 	object_unref(&p->obj);

@@ -32,6 +32,8 @@ static void domain_free(struct object *o)
 	worker_free(d->worker);
 	record_free(d->run);
 	vec_clear(&d->parts, NULL);
+	free(d->images_now);
+	free(d->images_next);
 	free(d->reason);
 	free(d->type);
 	free(d->error_text);

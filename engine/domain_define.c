@@ -233,6 +233,7 @@ int draft_commit(struct domain *d, struct draft *dr, bool keep, struct error *er
 		doc_print(dr->config, &t.config);
 	doc_print(dr->full, &t.full);
 	numbers_read(doc_root(dr->full), &t.numbers);
+	t.numbers.images = domain_images(doc_root(dr->full));
 	d->type = xstrdup(type);
 	d->fresh = d->fresh && !keep;
 	d->persistent |= keep;
@@ -259,6 +260,7 @@ int draft_commit(struct domain *d, struct draft *dr, bool keep, struct error *er
 		domain_save_soon(d);
 	buf_clear(&t.config);
 	buf_clear(&t.full);
+	free(t.numbers.images);
 	return r;
 }
 
@@ -278,6 +280,33 @@ static int note_path(void *arg, const struct prop_use *use, struct error *err un
 	return 0;
 }
 
+static bool same_volumes(const struct node *was, const struct node *disk)
+{
+	for (; disk && was; disk = node_child(disk, "backingStore"), was = node_child(was, "backingStore"))
+		if (!str_eq(node_get(disk, "source/@pool"), node_get(was, "source/@pool")) ||
+		    !str_eq(node_get(disk, "source/@volume"), node_get(was, "source/@volume")))
+			return false;
+	return !disk;
+}
+
+/* What the volumes are that the definition in force does not have. */
+static int note_volumes(struct domain *d, const struct node *root, const struct who *who, struct paths *p,
+			struct error *err)
+{
+	int r = 0;
+
+	for (const struct node *n = node_first(root, "devices/disk"); r == 0 && n; n = node_next(n, "disk")) {
+		autodoc struct doc *opened = NULL;
+		const struct node *was = device_find(domain_root(d, VIEW_CONFIG), PART_DISK, node_get_or(n, "target/@dev", ""));
+
+		if (!same_volumes(was, n))
+			r = disk_effective(n, who, &opened, err);
+		for (const struct node *im = opened ? doc_root(opened) : NULL; im; im = node_child(im, "backingStore"))
+			(void)!note_path(p, &(struct prop_use){ .value = node_get(im, "source/@file") }, NULL);
+	}
+	return r;
+}
+
 /* Files are opened with the rights of the domain's owner.  So somebody else who may write the definition must not use him to reach
  * what he himself cannot: a path that is new in it must be open to the writer too. */
 int draft_may(struct domain *d, const struct draft *dr, const struct who *who, struct error *err)
@@ -288,6 +317,7 @@ int draft_may(struct domain *d, const struct draft *dr, const struct who *who, s
 	if (!who || access_owner(&d->obj, who))
 		return 0;
 	(void)!schema_each(&domain_schema, doc_root(dr->full), note_path, &p, NULL);
+	r = note_volumes(d, doc_root(dr->full), who, &p, err);
 	for (size_t i = 0; r == 0 && i < p.found.n; i++) {
 		int fd = open_as(domain_worker(d), who->uid, who->gid, p.found.at[i], O_RDONLY | O_NONBLOCK,
 				 PATH_CHECK_MS, err);

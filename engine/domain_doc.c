@@ -87,6 +87,7 @@ void domain_live_printed(struct domain *d)
 void domain_live_free(struct domain *d)
 {
 	text_clear(&d->live);
+	free(take(&d->images_now));
 	if (d->live_doc)
 		doc_free(take(&d->live_doc));
 }
@@ -117,13 +118,17 @@ void domain_numbers_next(struct domain *d, const struct numbers *n)
 	d->next_cpus_max = n->cpus_max;
 	d->next_memory = n->memory;
 	d->next_memory_max = n->memory_max;
+	if (n->images) {
+		free(d->images_next);
+		d->images_next = xstrdup(n->images);
+	}
 	if (!domain_active(d))
 		numbers_in_force(d, n);
 }
 
 void domain_numbers_now(struct domain *d)
 {
-	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
+	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max, NULL };
 
 	if (domain_active(d))
 		numbers_read(domain_root(d, VIEW_NOW), &n);

@@ -41,6 +41,7 @@ void domain_live_free(struct domain *d);
 void domain_full_forget(struct domain *d); /* `full` changed: the parsed one goes */
 struct numbers {
 	uint64_t cpus, cpus_max, memory, memory_max;
+	char *images; /* domain_images(); NULL: as they are.  numbers_read does not look at them */
 };
 void numbers_read(const struct node *root, struct numbers *out);
 void domain_numbers_next(struct domain *d, const struct numbers *n); /* and those in force when it is off */
@@ -93,6 +94,10 @@ void strip_outputs(struct node *domain);
 
 /* A row of the running guest: asks the driver and puts it into the live document.  ALIAS NULL: the domain itself.  Task. */
 int live_set(struct domain *d, const char *alias, const struct prop *row, struct str text, struct error *err);
+
+/* ---- volume_users.c ---- */
+
+char *domain_images(const struct node *root); /* a line per image that its disks name; the caller frees */
 
 /* ---- device.c ---- */
 

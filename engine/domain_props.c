@@ -96,7 +96,7 @@ static void pair_edit(const struct pair *p, struct node *root, bool max, uint64_
 /* Before anything is changed: would the running guest take it? */
 static int pair_bound(struct domain *d, const struct pair *p, struct str text, uint64_t v, struct error *err)
 {
-	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
+	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max, NULL };
 
 	if (v <= pair_max(p, &n))
 		return 0;
@@ -109,7 +109,7 @@ static int pair_bound(struct domain *d, const struct pair *p, struct str text, u
 static int pair_live(struct domain *d, const struct pair *p, const struct prop *row, struct str text, uint64_t v,
 		     struct error *err)
 {
-	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
+	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max, NULL };
 
 	return v == pair_now(p, &n) ? 0 : live_set(d, NULL, row, text, err);
 }
@@ -160,8 +160,8 @@ static bool is_so(struct domain *d, const struct prop *row, struct str text, uin
 {
 	autobuf struct buf shown = { 0 };
 	const struct pair *p = pair_of(row);
-	struct numbers now = { d->cpus, d->cpus_max, d->memory, d->memory_max };
-	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
+	struct numbers now = { d->cpus, d->cpus_max, d->memory, d->memory_max, NULL };
+	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max, NULL };
 
 	if (p && is_max(p, row))
 		return v == pair_max(p, &next);
@@ -179,7 +179,7 @@ static int change(struct domain *d, enum view view, const struct prop *row, stru
 		  struct error *err)
 {
 	const struct pair *p = pair_of(row);
-	struct numbers old = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
+	struct numbers old = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max, NULL };
 	bool live = view == VIEW_NOW && domain_active(d);
 	autodraft struct draft dr = { 0 };
 	uint64_t v = 0;
@@ -240,8 +240,8 @@ int domain_prop_show(struct domain *d, enum view view, const struct prop *row, s
 		     struct error *err unused)
 {
 	const struct pair *p = pair_of(row);
-	struct numbers now = { d->cpus, d->cpus_max, d->memory, d->memory_max };
-	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
+	struct numbers now = { d->cpus, d->cpus_max, d->memory, d->memory_max, NULL };
+	struct numbers next = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max, NULL };
 	const struct numbers *n = view == VIEW_NOW ? &now : &next;
 
 	if (p) /* nothing is parsed for what everybody asks for */
@@ -263,7 +263,7 @@ int domain_set_autostart(struct domain *d, bool on, struct error *err)
 	if (r == 0 && !d->persistent)
 		r = error_set(err, EINVAL, "it has no definition that could be started: write its xml first");
 	if (r == 0 && was != on) {
-		struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
+		struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max, NULL };
 
 		d->autostart = on;
 		r = domain_store(d, d->config, d->full, &n, d->uuid, true, err);

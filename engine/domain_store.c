@@ -56,7 +56,7 @@ static void add_numbers(struct record *r, const struct numbers *n)
 static struct numbers get_numbers(const struct record *r)
 {
 	return (struct numbers){ get_u64(r, "cpus"), get_u64(r, "cpus_max"), get_u64(r, "memory"),
-				 get_u64(r, "memory_max") };
+				 get_u64(r, "memory_max"), (char *)record_get(r, "images") };
 }
 
 static void add_access(struct record *r, const struct object *o)
@@ -93,6 +93,7 @@ int domain_store(struct domain *d, struct str text, struct str full, const struc
 	record_set(r, "fresh", d->fresh ? "1" : "0");
 	record_set(r, "was", d->was);
 	add_numbers(r, n);
+	record_set(r, "images", n->images ? n->images : d->images_next);
 	add_access(r, &d->obj);
 	record_set_text(r, "config", text);
 	record_set_text(r, "full", full);
@@ -107,7 +108,7 @@ int domain_store(struct domain *d, struct str text, struct str full, const struc
 /* While a definition is on its way to the disk, what is in force now must not be written after it. */
 void domain_save_soon(struct domain *d)
 {
-	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max };
+	struct numbers n = { d->next_cpus, d->next_cpus_max, d->next_memory, d->next_memory_max, NULL };
 
 	if (!d->persistent || d->obj.gone)
 		return;
@@ -280,7 +281,7 @@ static void load_claim(void *arg, const char *line)
 int domain_save_run(struct domain *d, struct error *err)
 {
 	autofree char *path = xasprintf("%s/run", d->run_dir);
-	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max };
+	struct numbers n = { d->cpus, d->cpus_max, d->memory, d->memory_max, NULL };
 
 	if (!domain_active(d))
 		return 0;
@@ -297,6 +298,11 @@ int domain_save_run(struct domain *d, struct error *err)
 	record_set(d->run, "claim", NULL);
 	claims_print(d, add_claim, d->run);
 	domain_live_printed(d);
+	if (d->live_doc) {
+		free(d->images_now);
+		d->images_now = domain_images(doc_root(d->live_doc));
+	}
+	record_set(d->run, "images", d->images_now);
 	record_set_text(d->run, "live", d->live);
 	return record_write_file(path, d->run, err);
 }
@@ -348,6 +354,7 @@ static void take_over(struct domain *d, struct record *r)
 	free(d->reason);
 	d->reason = xstrdup(record_get(r, "reason") ? record_get(r, "reason") : "unknown");
 	d->pid = get_u64(r, "pid");
+	d->images_now = xstrdup(n.images);
 	if (n.memory_max) {
 		d->cpus = n.cpus;
 		d->cpus_max = n.cpus_max;

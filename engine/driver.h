@@ -137,6 +137,14 @@ void domain_keep(struct domain *d, const char *key, const char *value);
 const char *domain_kept(const struct domain *d, const char *key);
 int domain_save_run(struct domain *d, struct error *err);
 
+/* DISK as it is to be opened, where its definition names a volume of a pool (itself, or an image below it): *OUT is a document with a copy
+ * of DISK that has the file, device or server in the volume's place, and the format that is recorded for it where DISK gives none.  *OUT is
+ * NULL when DISK names no volume.  OWNER is whose guest it is to be.  Asks the pool, which must be active.  Task. */
+struct who;
+must_check int disk_effective(const struct node *disk, const struct who *owner, struct doc **out, struct error *err);
+/* What the file `source` of a disk takes: an absolute path, POOL/VOLUME, or nothing.  Type and <source> only. */
+void disk_set_source(struct node *disk, const char *text);
+
 enum news_kind {
 	NEWS_RUNNING,  /* vCPUs run; why: booted, resumed */
 	NEWS_PAUSED,   /* vCPUs stopped; why: user, ioerror, watchdog, panicked */

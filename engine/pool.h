@@ -126,11 +126,15 @@ void pool_job(const struct progress *g, const struct jobs *j, struct buf *out);
 int pool_settle(struct pool *p, int64_t timeout_ms, struct error *err);
 bool pool_settled(struct pool *p); /* reads what inotify has; true: pool_settle would not wait */
 
+/* Has P, which is active, a volume that it calls NAME?  -ENOENT.  Task. */
+int pool_has_volume(struct pool *p, const char *name, struct error *err);
 struct volume *volume_find(struct pool *p, const char *name); /* of what is known; does not wait */
 struct volume *volume_after(struct pool *p, uint64_t serial);
 /* The volume whose path this is, of the active pools; NULL.  Does not wait. */
 struct volume *volume_by_path(const char *path);
 const char *volume_name(const struct volume *v); /* as the pool knows it */
+/* What the tree calls what a pool calls NAME: the same, or percent-encoded where that is no name of the tree.  The caller frees. */
+char *volume_tree_name(const char *name);
 
 /* Tasks: */
 int volume_make(struct pool *p, const char *name, const struct who *who, mode_t mode, struct volume **out,
@@ -158,6 +162,11 @@ bool volume_settled(
 int volume_format_store(struct volume *v, struct str text, struct error *err);
 int volume_allocation_store(struct volume *v, struct str text, struct error *err);
 int volume_preallocation_store(struct volume *v, struct str text, struct error *err);
+/* Domains that use it: by their definitions, now or at the next start, or because their guests have it open (RUNNING).  Does not wait. */
+struct domain;
+void volume_users(struct volume *v, void (*fn)(void *arg, struct domain *d, bool running), void *arg);
+bool volume_used_by(struct volume *v, struct domain *d);
+struct domain *volume_user_after(struct volume *v, uint64_t serial); /* the next by serial: readdir */
 /* -EBUSY naming the running guest that has it open (WRITERS_ONLY: that may write it); knows v->info->claim.  Task. */
 int volume_check_users(struct volume *v, bool writers_only, struct error *err);
 

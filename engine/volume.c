@@ -21,8 +21,7 @@ static void volume_free(struct object *o)
 	free(v);
 }
 
-/* The name in the tree of what the pool calls NAME: the same, or percent-encoded where it is no name of the tree. */
-static char *tree_name(const char *name)
+char *volume_tree_name(const char *name)
 {
 	struct buf out = { 0 };
 
@@ -38,7 +37,7 @@ static char *tree_name(const char *name)
 struct volume *volume_new(struct pool *p, const char *pool_name, enum volume_state state)
 {
 	struct volume *v = xcalloc(1, sizeof(*v));
-	autofree char *name = tree_name(pool_name);
+	autofree char *name = volume_tree_name(pool_name);
 
 	object_init(&v->obj, OBJ_VOLUME, name, &p->obj, volume_free);
 	v->name = strcmp(name, pool_name) ? xstrdup(pool_name) : NULL;
@@ -87,7 +86,7 @@ struct volume *volume_of_pool_name(struct pool *p, const char *pool_name)
 		return v;
 	if (object_name_check(pool_name, NULL) == 0)
 		return NULL;
-	name = tree_name(pool_name);
+	name = volume_tree_name(pool_name);
 	v = hash_get(p->volumes, name);
 	return v && str_eq(v->name, pool_name) ? v : NULL;
 }
@@ -98,7 +97,7 @@ void volume_set_name(struct volume *v, const char *pool_name)
 
 	hash_put(p->volumes, v->obj.name, NULL);
 	free(v->obj.name);
-	v->obj.name = tree_name(pool_name);
+	v->obj.name = volume_tree_name(pool_name);
 	free(v->name);
 	v->name = strcmp(v->obj.name, pool_name) ? xstrdup(pool_name) : NULL;
 	hash_put(p->volumes, v->obj.name, v);

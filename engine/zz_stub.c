@@ -17,13 +17,13 @@ struct secret *secret_of_node(const struct node *n unused, const char *t unused,
 	error_set(err, ENOENT, "no");
 	return NULL;
 }
+int secret_fd(const struct secret *s unused, bool b unused, struct error *err)
+{
+	return error_set(err, ENOENT, "no");
+}
 struct secret *secret_find_usage(const char *t unused, const char *u unused)
 {
 	return NULL;
-}
-int volume_check_users(struct volume *v, bool w, struct error *err)
-{
-	return v->info && v->info->claim ? claim_check(v->info->claim, w, err) : 0;
 }
 #include <dirent.h>
 #include <fcntl.h>
@@ -119,6 +119,13 @@ static int z_resize(struct pool *p, const char *n, const struct volume_info *i u
 	autofree char *f = pathof(p, n);
 	return truncate(f, c) < 0 ? error_set(err, errno, "%s", strerror(errno)) : 0;
 }
+static int z_disk(struct pool *p unused, const char *name unused, const struct volume_info *i, struct node *disk,
+		  struct error *err unused)
+{
+	node_set(disk, "@type", "file");
+	node_set(disk, "source/@file", i->path);
+	return 0;
+}
 static const char *const z_formats[] = { "raw", "qcow2", NULL };
 const struct pool_driver zdir = { .type = "dir",
 				  .flags = POOL_FILES,
@@ -132,5 +139,6 @@ const struct pool_driver zdir = { .type = "dir",
 				  .create = z_create,
 				  .remove = z_remove,
 				  .rename = z_rename,
+				  .disk = z_disk,
 				  .resize = z_resize,
 				  .directory = dirof };

@@ -91,8 +91,14 @@ void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
 	       unsigned flags);
 void ll_mknod(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, dev_t rdev);
-void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
 void ll_link(fuse_req_t req, fuse_ino_t ino, fuse_ino_t parent, const char *name);
+
+/* fuse_link.c */
+void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
+/* S is renamed to NAME in its directory DIR; false: it is no link. */
+bool link_renamed(fuse_req_t req, struct scratch *s, const struct place *dir, const char *name);
+/* AT in DIR is removed; false: it is no link that may be. */
+bool link_unlinked(fuse_req_t req, const struct place *dir, const struct place *at, const struct who *who);
 
 /* fuse_access.c */
 void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct fuse_file_info *fi);

@@ -191,9 +191,15 @@ void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi unused
 void ll_readlink(fuse_req_t req, fuse_ino_t ino)
 {
 	autobuf struct buf target = { 0 };
+	const struct scratch *s = ino & SCRATCH_INO ? scratch_of(ino) : NULL;
 	struct place at;
-	int r = place_of(ino, &at);
+	int r;
 
+	if (s) {
+		fuse_reply_readlink(req, buf_text(scratch_text(s)));
+		return;
+	}
+	r = place_of(ino, &at);
 	if (r == 0 && at.slot->entry->kind != ENTRY_LINK)
 		r = -EINVAL;
 	if (r == 0)
@@ -210,6 +216,9 @@ static bool listing_kept(const struct slot *s)
 	if (s->entry->dir &&
 	    s->entry->dir->settle) /* it is asked for anyway, and asked for with attributes it is much cheaper */
 		return false;
+	for (unsigned i = s->first; i < (unsigned)s->first + s->count; i++)
+		if (tree_slot(i)->entry->fleeting)
+			return false;
 	return !s->child || !tree_slot(s->child)->entry->fleeting;
 }
 

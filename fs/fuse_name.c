@@ -111,6 +111,8 @@ void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	dir.who = &who;
 	if (r == 0)
 		r = place_lookup(&dir, name, &at);
+	if (r == 0 && link_unlinked(req, &dir, &at, &who))
+		return;
 	if (r == 0) {
 		guard_refused(&dir, who.pid);
 		r = -EPERM;
@@ -181,6 +183,8 @@ static void rename_scratch(fuse_req_t req, struct scratch *s, const struct place
 	struct stat st;
 	struct call *c;
 
+	if (link_renamed(req, s, dir, name))
+		return;
 	if (place_lookup(dir, name, &at) < 0) {
 		int r = scratch_name(name, 0) ? 0 : EPERM;
 
@@ -266,11 +270,6 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 }
 
 void ll_mknod(fuse_req_t req, fuse_ino_t parent unused, const char *name unused, mode_t mode unused, dev_t rdev unused)
-{
-	fuse_reply_err(req, EPERM);
-}
-
-void ll_symlink(fuse_req_t req, const char *target unused, fuse_ino_t parent unused, const char *name unused)
 {
 	fuse_reply_err(req, EPERM);
 }

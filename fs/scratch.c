@@ -20,7 +20,7 @@ struct scratch {
 	struct rights rights;
 	int64_t changed_ns, closed_ms;
 	unsigned opens;
-	bool unlinked;
+	bool unlinked, link;
 	TAILQ_ENTRY(scratch) list;
 };
 
@@ -169,6 +169,12 @@ void scratch_closed(struct scratch *s)
 		scratch_free(s);
 }
 
+void scratch_link(struct scratch *s, const char *target)
+{
+	s->link = true;
+	buf_puts(&s->text, target);
+}
+
 const struct buf *scratch_text(const struct scratch *s)
 {
 	return &s->text;
@@ -214,7 +220,7 @@ void scratch_stat(const struct scratch *s, struct stat *st)
 {
 	memset(st, 0, sizeof(*st));
 	st->st_ino = SCRATCH_INO | s->id;
-	st->st_mode = S_IFREG | s->rights.mode;
+	st->st_mode = (s->link ? S_IFLNK : S_IFREG) | s->rights.mode;
 	st->st_nlink = !s->unlinked;
 	st->st_uid = s->rights.uid;
 	st->st_gid = s->rights.gid;

@@ -23,6 +23,7 @@ void scratch_unlink(struct scratch *s);
 void scratch_rename(struct scratch *s, const char *name); /* replaces another of that name */
 struct handle *scratch_open(struct scratch *s, int flags, const struct who *who);
 void scratch_closed(struct scratch *s);
+void scratch_link(struct scratch *s, const char *target); /* it is a symbolic link */
 const struct buf *scratch_text(const struct scratch *s);
 int scratch_write(struct scratch *s, int flags, uint64_t off, struct str data, struct error *err);
 int scratch_truncate(struct scratch *s, uint64_t size, struct error *err);

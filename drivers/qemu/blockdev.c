@@ -100,6 +100,12 @@ static char *node_name_of(const struct chain *c, unsigned depth, const char *kin
 	return depth ? xasprintf("%s-%u-%s", c->base, depth, kind) : xasprintf("%s-%s", c->base, kind);
 }
 
+/* Of a secret object: "disk-vda-key", "disk-vda-1-key". */
+static char *key_name(const struct chain *c, unsigned depth, const char *kind)
+{
+	return depth ? xasprintf("%s-%u%s", c->base, depth, kind) : xasprintf("%s%s", c->base, kind);
+}
+
 static int open_flags(const struct chain *c, const struct image *im)
 {
 	int flags = im->ro ? O_RDONLY : O_RDWR;
@@ -116,13 +122,70 @@ static bool is_local(const char *type)
 	return str_eq(type, "file") || str_eq(type, "block");
 }
 
+static void claim(struct chain *c, const struct image *im, const struct node *source)
+{
+	autofree char *key = str_eq(im->type, "network") ? source_key(source) : NULL;
+
+	if (str_eq(im->type, "block") && node_has(source, "@granted")) /* a pool's device, opened with the pool's rights */
+		((struct plan_file *)c->plan->files.at[c->plan->files.n - 1])->ours = true;
+	if (is_local(im->type) || key)
+		plan_claim(c->plan, c->disk, key, !im->ro);
+}
+
+static const struct node *encryption_of(const struct image *im)
+{
+	const struct node *n = node_first(im->node, "source/encryption");
+
+	return n || im->depth ? n : node_child(im->node, "encryption");
+}
+
+/* One passphrase: the one that ENC has as its Nth. */
+static int plan_key(struct chain *c, const struct node *secret, const char *id, struct error *err)
+{
+	return error_in(err, plan_secret(c->plan, id, secret, "volume", &c->plan->owner, err), "%s: encryption",
+			c->what);
+}
+
+static bool has_librbd(const struct image *im)
+{
+	return node_is(encryption_of(im), "@engine", "librbd");
+}
+
+/* Decrypted in Ceph's library: the first secret opens the image itself, each further one a layer below it. */
+static int librbd_key(struct chain *c, const struct image *im, const char *base, json_t *props, struct error *err)
+{
+	const struct node *enc = encryption_of(im);
+	unsigned i = 0;
+
+	for (const struct node *s = node_child(enc, "secret"); s; s = node_next(s, "secret"), i++) {
+		autofree char *id = i ? xasprintf("%s-key%u", base, i) : xasprintf("%s-key", base);
+		json_t *layer = json_object();
+		int r;
+
+		props_str(layer, "format", node_get(enc, "@format"));
+		props_str(layer, "key-secret", id);
+		json_object_set_new(props, i ? "parent" : "encrypt", layer);
+		props = layer;
+		r = plan_key(c, s, id, err);
+		if (r < 0)
+			return r;
+	}
+	return 0;
+}
+
 static int storage_node(struct chain *c, const struct image *im, char **name, struct error *err)
 {
 	const struct node *source = node_child(im->node, "source");
-	json_t *props = blockdev_of_source(c->plan, source, im->type, open_flags(c, im), c->what, err);
+	autofree char *id = key_name(c, im->depth, "");
+	json_t *props = blockdev_of_source(c->plan, source, im->type, open_flags(c, im), id, c->what, err);
 
 	if (!props)
 		return -err->code;
+	claim(c, im, source);
+	if (has_librbd(im) && librbd_key(c, im, id, props, err) < 0) {
+		json_decref(props);
+		return -err->code;
+	}
 	*name = node_name_of(c, im->depth, "storage");
 	props_str(props, "node-name", *name);
 	if (im->ro || !is_local(im->type))
@@ -153,13 +216,6 @@ static void slice_node(struct chain *c, const struct image *im, char **name)
 	props_int(props, "size", node_u64(slice, "@size", 0));
 	props_bool(props, "read-only", im->ro);
 	plan_item(c->plan, ITEM_BLOCKDEV, props);
-}
-
-static const struct node *encryption_of(const struct image *im)
-{
-	const struct node *n = node_first(im->node, "source/encryption");
-
-	return n || im->depth ? n : node_child(im->node, "encryption");
 }
 
 /* The bytes that T_SIZE without a unit means here are bytes, as libvirt reads them. */
@@ -204,28 +260,41 @@ static void format_options(struct chain *c, const struct image *im, json_t *prop
 		props_onoff(props, "discard-no-unref", node_get(c->disk, "driver/@discard_no_unref"));
 }
 
-/* BELOW: the node of the next image; NULL: unknown, "": the chain ends. */
-static char *format_node(struct chain *c, const struct image *im, char *storage, const char *below)
+/* Decrypted by QEMU: a raw image becomes one of format luks. */
+static int format_key(struct chain *c, const struct image *im, const char **format, json_t *props, struct error *err)
 {
 	const struct node *enc = encryption_of(im);
+	autofree char *key = key_name(c, im->depth, "-key");
+
+	if (!enc || has_librbd(im))
+		return 0;
+	if (str_eq(*format, "raw"))
+		*format = "luks";
+	if (str_eq(*format, "luks"))
+		props_str(props, "key-secret", key);
+	else
+		json_object_set_new(props, "encrypt", json_pack("{s:s,s:s}", "format", "luks", "key-secret", key));
+	return plan_key(c, node_child(enc, "secret"), key, err);
+}
+
+/* BELOW: the node of the next image; NULL: unknown, "": the chain ends. */
+static int format_node(struct chain *c, const struct image *im, char *storage, const char *below, char **top,
+		       struct error *err)
+{
 	const char *format = qemu_format(im->format);
 	json_t *props = json_object();
 	char *name = node_name_of(c, im->depth, "format");
+	int r;
 
+	*top = name;
 	props_str(props, "node-name", name);
 	props_bool(props, "read-only", im->ro);
 	format_options(c, im, props);
 	emit_cache(c->disk, props);
-	if (enc && !node_is(enc, "@engine", "librbd")) {
-		autofree char *key = xasprintf("%s-key", c->base);
-
-		if (str_eq(format, "raw"))
-			format = "luks";
-		if (str_eq(format, "luks"))
-			props_str(props, "key-secret", key);
-		else
-			json_object_set_new(props, "encrypt",
-					    json_pack("{s:s,s:s}", "format", "luks", "key-secret", key));
+	r = format_key(c, im, &format, props, err);
+	if (r < 0) {
+		json_decref(props);
+		return r;
 	}
 	props_str(props, "driver", format);
 	props_str(props, "file", storage);
@@ -234,7 +303,7 @@ static char *format_node(struct chain *c, const struct image *im, char *storage,
 	else if (below && !str_eq(format, "raw") && !str_eq(format, "luks"))
 		json_object_set_new(props, "backing", json_null());
 	plan_item(c->plan, ITEM_BLOCKDEV, props);
-	return name;
+	return 0;
 }
 
 /* ---- the chain ---- */
@@ -263,8 +332,7 @@ static int image_nodes(struct chain *c, const struct image *im, char **top, stru
 	if (r < 0)
 		return r;
 	slice_node(c, im, &storage);
-	*top = format_node(c, im, storage, below);
-	return 0;
+	return format_node(c, im, storage, below, top, err);
 }
 
 static void copy_on_read(struct chain *c, char **top)

@@ -98,8 +98,38 @@ static json_t *servers_of(struct plan *p, const struct node *source, const char 
 struct remote {
 	struct plan *plan;
 	const struct node *source;
-	const char *protocol, *what;
+	const char *protocol, *id, *what;
 };
+
+/* <auth> stands in the <source>, or beside it in the <disk>. */
+static const struct node *auth_of(const struct node *source)
+{
+	const struct node *auth = node_child(source, "auth");
+
+	return auth ? auth : node_child(node_parent(source), "auth");
+}
+
+/* The user as USER and a secret object with the password as SECRET. */
+static json_t *login(const struct remote *r, json_t *props, const char *user, const char *secret, struct error *err)
+{
+	const struct node *auth = auth_of(r->source);
+	autofree char *id = xasprintf("%s-auth", r->id);
+	int ret;
+
+	if (!auth)
+		return props;
+	props_str(props, user, node_get(auth, "@username"));
+	/* a pool's own login is the pool's, whoever owns the domain */
+	ret = plan_secret(r->plan, id, node_child(auth, "secret"), node_is(auth, "@type", "ceph") ? "ceph" : "iscsi",
+			  node_has(auth, "@pool") ? NULL : &r->plan->owner, err);
+	if (ret < 0) {
+		error_in(err, ret, "%s: login", r->what);
+		json_decref(props);
+		return NULL;
+	}
+	props_str(props, secret, id);
+	return props;
+}
 
 static json_t *nbd_node(const struct remote *r, json_t *props, struct error *err unused)
 {
@@ -131,16 +161,13 @@ static json_t *rbd_node(const struct remote *r, json_t *props, struct error *err
 	props_str(props, "conf", node_get(r->source, "config/@file"));
 	if (node_child(r->source, "host"))
 		json_object_set_new(props, "server", servers_of(r->plan, r->source, "rbd", false, r->what));
-	if (node_has(r->source, "auth")) {
-		props_str(props, "user", node_get(r->source, "auth/@username"));
+	if (auth_of(r->source))
 		json_object_set_new(props, "auth-client-required", json_pack("[s,s]", "cephx", "none"));
-		props_str(props, "key-secret", "disk-auth");
-	}
-	return props;
+	return login(r, props, "user", "key-secret", err);
 }
 
 /* name='IQN/LUN' */
-static json_t *iscsi_node(const struct remote *r, json_t *props, struct error *err unused)
+static json_t *iscsi_node(const struct remote *r, json_t *props, struct error *err)
 {
 	const char *name = node_get_or(r->source, "@name", ""), *slash = strchr(name, '/');
 	const struct node *host = node_child(r->source, "host");
@@ -152,14 +179,30 @@ static json_t *iscsi_node(const struct remote *r, json_t *props, struct error *e
 	props_int(props, "lun", slash ? strtoll(slash + 1, NULL, 10) : 0);
 	props_str(props, "transport", node_is(host, "@transport", "rdma") ? "iser" : "tcp");
 	props_str(props, "initiator-name", node_get(r->source, "initiator/iqn/@name"));
-	if (node_has(r->source, "auth")) {
-		props_str(props, "user", node_get(r->source, "auth/@username"));
-		props_str(props, "password-secret", "disk-auth");
+	return login(r, props, "user", "password-secret", err);
+}
+
+/* All cookies in one secret: "a=b; c=d". */
+static json_t *cookies(const struct remote *r, json_t *props, struct error *err)
+{
+	autofree char *id = xasprintf("%s-cookie", r->id), *what = xasprintf("%s: cookies", r->what);
+	autobuf struct buf text = { 0 };
+	int ret;
+
+	for (const struct node *c = node_first(r->source, "cookies/cookie"); c; c = node_next(c, "cookie"))
+		buf_printf(&text, "%s%s=%s", text.n ? "; " : "", node_get_or(c, "@name", ""), node_get_or(c, "", ""));
+	ret = plan_secret_text(r->plan, id, (struct str){ text.p, text.n }, what, err);
+	if (text.n)
+		explicit_bzero(text.p, text.n);
+	if (ret < 0) {
+		json_decref(props);
+		return NULL;
 	}
+	props_str(props, "cookie-secret", id);
 	return props;
 }
 
-static json_t *web_node(const struct remote *r, json_t *props, struct error *err unused)
+static json_t *web_node(const struct remote *r, json_t *props, struct error *err)
 {
 	const struct node *host = node_child(r->source, "host");
 	const char *server = node_get_or(host, "@name", "localhost"), *name = node_get_or(r->source, "@name", "");
@@ -169,17 +212,12 @@ static json_t *web_node(const struct remote *r, json_t *props, struct error *err
 		   server, (unsigned long long)node_u64(host, "@port", default_port(r->protocol)),
 		   *name == '/' ? "" : "/", name, query ? "?" : "", query ? query : "");
 	props_onoff(props, "sslverify", node_get(r->source, "ssl/@verify"));
-	if (node_child(r->source, "cookies"))
-		props_str(props, "cookie-secret", "disk-cookie");
 	if (node_has(r->source, "readahead/@size"))
 		props_int(props, "readahead", node_u64(r->source, "readahead/@size", 0));
 	if (node_has(r->source, "timeout/@seconds"))
 		props_int(props, "timeout", node_u64(r->source, "timeout/@seconds", 0));
-	if (node_has(r->source, "auth")) {
-		props_str(props, "username", node_get(r->source, "auth/@username"));
-		props_str(props, "password-secret", "disk-auth");
-	}
-	return props;
+	props = node_child(r->source, "cookies") ? cookies(r, props, err) : props;
+	return props ? login(r, props, "username", "password-secret", err) : NULL;
 }
 
 static json_t *ssh_node(const struct remote *r, json_t *props, struct error *err unused)
@@ -230,9 +268,10 @@ static const struct {
 	{ "ssh", ssh_node },   { "gluster", gluster_node }, { "nfs", nfs_node },
 };
 
-static json_t *network_node(struct plan *p, const struct node *source, const char *what, struct error *err)
+static json_t *network_node(struct plan *p, const struct node *source, const char *id, const char *what,
+			    struct error *err)
 {
-	struct remote r = { p, source, node_get_or(source, "@protocol", ""), what };
+	struct remote r = { p, source, node_get_or(source, "@protocol", ""), id, what };
 	json_t *props;
 
 	for (size_t i = 0; i < ARRAY_SIZE(protocols); i++) {
@@ -262,8 +301,29 @@ static json_t *nvme_node(const struct node *source)
 	return props;
 }
 
-json_t *blockdev_of_source(struct plan *p, const struct node *source, const char *type, int flags, const char *what,
-			   struct error *err)
+static json_t *volume_node(const struct node *source)
+{
+	json_t *props = json_object();
+
+	props_str(props, "driver", "file");
+	props_strf(props, "filename", "%s/%s", node_get_or(source, "@pool", ""), node_get_or(source, "@volume", ""));
+	return props;
+}
+
+char *source_key(const struct node *source)
+{
+	const char *protocol = node_get_or(source, "@protocol", ""), *name = node_get_or(source, "@name", "");
+	const struct node *host = node_child(source, "host");
+
+	/* one cluster, many ways in: the image is what it is called there */
+	if (str_eq(protocol, "rbd") || str_eq(protocol, "iscsi") || str_eq(protocol, "gluster"))
+		return xasprintf("%s:%s", protocol, name);
+	return xasprintf("%s:%s:%llu/%s", protocol, node_get_or(host, "@name", node_get_or(host, "@socket", "")),
+			 (unsigned long long)node_u64(host, "@port", default_port(protocol)), name);
+}
+
+json_t *blockdev_of_source(struct plan *p, const struct node *source, const char *type, int flags, const char *id,
+			   const char *what, struct error *err)
 {
 	if (str_eq(type, "file"))
 		return local_node(p, node_get_or(source, "@file", ""), "file", flags, what);
@@ -272,12 +332,11 @@ json_t *blockdev_of_source(struct plan *p, const struct node *source, const char
 	if (str_eq(type, "dir"))
 		return dir_node(source, node_is(node_parent(source), "@device", "floppy"));
 	if (str_eq(type, "network"))
-		return network_node(p, source, what, err);
+		return network_node(p, source, id, what, err);
 	if (str_eq(type, "nvme"))
 		return nvme_node(source);
-	if (str_eq(type, "volume"))
-		return refuse(err, ENOTSUP, what,
-			      "storage pools are not built yet: give the volume's path as type='file' or 'block'");
+	if (str_eq(type, "volume")) /* in a command that is only shown: nobody asked the pool */
+		return volume_node(source);
 	error_set(err, ENOTSUP, "%s: type='%s' cannot be opened by this driver", what, type);
 	return NULL;
 }

@@ -8,9 +8,12 @@
 /* Block nodes of DISK's chain, from the lowest layer to the top, by the names "disk-vda-storage", "disk-vda-format", "disk-vda-1-format"
  * (the first backing image), "disk-vda-cor".  *TOP is the node that the device opens, or NULL for an empty drive; the caller frees. */
 int disk_plan_blockdevs(struct plan *p, const struct node *disk, char **top, struct error *err);
-/* The storage node of a <source> of TYPE: everything but node-name, read-only, cache.  NULL and *ERR; the caller owns it. */
-json_t *blockdev_of_source(struct plan *p, const struct node *source, const char *type, int flags, const char *what,
-			   struct error *err);
+/* The storage node of a <source> of TYPE: everything but node-name, read-only, cache.  Secrets that it needs are planned as ID-auth and
+ * ID-cookie.  NULL and *ERR; the caller owns it. */
+json_t *blockdev_of_source(struct plan *p, const struct node *source, const char *type, int flags, const char *id,
+			   const char *what, struct error *err);
+/* What an image on a server is claimed by: "rbd:POOL/IMAGE".  The caller frees. */
+char *source_key(const struct node *source);
 /* 0 when the disk has no place in the boot order, of its own or by <os><boot>. */
 unsigned disk_boot_index(const struct node *domain, const struct node *disk);
 bool disk_is_readonly(const struct node *disk);

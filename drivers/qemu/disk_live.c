@@ -7,6 +7,8 @@
 #include "files.h"
 #include "launch.h"
 #include "live.h"
+#include "storage.h"
+#include "volume.h"
 
 /* ---- limits ---- */
 
@@ -120,21 +122,12 @@ static bool is_drive(const struct node *disk)
 	return node_is(disk, "@device", "cdrom") || node_is(disk, "@device", "floppy");
 }
 
-/* The plan of a drive's block nodes alone. */
-static struct plan *medium_plan(struct vm *vm, const struct node *like, char **top, struct error *err)
+/* The plan of a drive's block nodes alone; UNDO: of those that it has. */
+static struct plan *medium_plan(struct vm *vm, const struct node *like, bool undo, char **top, struct error *err)
 {
-	struct node *root = domain_live(vm->d);
-	const struct qemu_caps *caps =
-		qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
-	autofree char *dir = vm_guest_dir(vm->d);
-	autoplan struct plan *p = NULL;
+	autoplan struct plan *p = qemu_plan_live(vm, undo, err);
 
-	if (!caps)
-		return NULL;
-	p = plan_new(root, caps, dir, false);
-	p->hotplug = true;
-	p->next_file = vm->next_file;
-	return disk_plan_blockdevs(p, like, top, err) < 0 ? NULL : take(&p);
+	return p && disk_plan_blockdevs(p, like, top, err) == 0 ? take(&p) : NULL;
 }
 
 static int tray(struct domain *d, const char *id, const char *command, bool force, struct error *err)
@@ -175,16 +168,17 @@ static int put_in(struct domain *d, const char *id, struct plan *p, const char *
 	return r;
 }
 
-/* Puts in what MEDIUM says. */
-static int load(struct vm *vm, const char *id, const struct node *medium, struct error *err)
+/* Puts in what MEDIUM says; OPENED: as it is opened, when that is something else. */
+static int load(struct vm *vm, const char *id, const struct node *medium, const struct doc *opened, struct error *err)
 {
 	autofree char *top = NULL;
-	autoplan struct plan *p = medium_plan(vm, medium, &top, err);
+	autoplan struct plan *p = medium_plan(vm, opened ? doc_root(opened) : medium, false, &top, err);
 	int r;
 
 	if (!p)
 		return err && err->code ? -err->code : -EINVAL;
 	vm->next_file = p->next_file;
+	qemu_disk_keep(vm->d, medium, opened);
 	r = put_in(vm->d, id, p, top, err);
 	if (r == 0)
 		files_keep_next(vm);
@@ -195,23 +189,26 @@ int qemu_disk_medium(struct domain *d, const struct node *disk, struct node *med
 {
 	autovm struct vm *vm = vm_of(d) ? vm_ref(vm_of(d)) : NULL;
 	autofree char *id = backend_of(disk), *old_top = NULL;
+	autodoc struct doc *opened = NULL, *had = qemu_disk_opened(d, disk);
 	autoplan struct plan *old = NULL;
 	autoerror struct error why = { 0 };
 	int r;
 
 	if (!vm)
 		return error_set(err, ENOTCONN, "the guest does not run");
-	r = files_prepare_device(vm, medium, err);
-	old = r < 0 ? NULL : medium_plan(vm, disk, &old_top, err);
+	r = qemu_disk_refusal(medium, err);
+	if (r == 0)
+		r = qemu_disk_prepare(d, medium, &opened, err);
+	old = r < 0 ? NULL : medium_plan(vm, had ? doc_root(had) : disk, true, &old_top, err);
 	if (!old)
 		return err && err->code ? -err->code : -EINVAL;
 	r = take_out(d, id, old, err);
 	if (r < 0)
 		return error_in(err, r, "the medium cannot be taken out");
 	task_shield(1);
-	r = load(vm, id, medium, &why);
+	r = load(vm, id, medium, opened, &why);
 	if (r < 0)
-		(void)!load(vm, id, disk, NULL); /* as it was */
+		(void)!load(vm, id, disk, had, NULL); /* as it was */
 	(void)!tray(d, id, "blockdev-close-tray", false, NULL);
 	task_shield(-1);
 	error_move(err, &why);
@@ -224,7 +221,6 @@ int qemu_disk_medium(struct domain *d, const struct node *disk, struct node *med
 static struct doc *with_source(const struct node *disk, const char *path, struct error *err)
 {
 	autobuf struct buf text = { 0 };
-	bool block = str_starts(path, "/dev/");
 	struct doc *doc;
 	struct node *n;
 
@@ -237,10 +233,7 @@ static struct doc *with_source(const struct node *disk, const char *path, struct
 		node_remove(node_child(n, "source"));
 	if (node_child(n, "backingStore"))
 		node_remove(node_child(n, "backingStore"));
-	if (*path) {
-		node_set(n, "@type", block ? "block" : "file");
-		node_set(n, block ? "source/@dev" : "source/@file", path);
-	}
+	disk_set_source(n, path);
 	return doc;
 }
 

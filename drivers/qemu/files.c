@@ -13,7 +13,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backing.h"
+#include "../../engine/claim.h"
 #include "launch.h"
 #include "live.h"
 
@@ -264,11 +264,79 @@ void files_forget(struct vm *vm, const struct plan *p)
 	json_decref(sets);
 }
 
-int files_prepare_device(struct vm *vm, struct node *dev, struct error *err)
+/* ---- claims ---- */
+
+struct stat_job {
+	size_t n;
+	struct {
+		int fd; /* its own: the plan's may be closed meanwhile */
+		struct stat st;
+	} of[];
+};
+
+static int stat_work(void *arg)
 {
-	if (str_eq(node_name(dev), "disk"))
-		return qemu_fill_backing(vm->d, dev, err);
+	struct stat_job *j = arg;
+
+	for (size_t i = 0; i < j->n; i++)
+		if (fstat(j->of[i].fd, &j->of[i].st) < 0)
+			return -errno;
 	return 0;
+}
+
+static void stat_job_free(void *arg)
+{
+	struct stat_job *j = arg;
+
+	for (size_t i = 0; i < j->n; i++)
+		close(j->of[i].fd);
+	free(j);
+}
+
+/* The keys of what was opened. */
+static int learn_keys(struct domain *d, struct vec *claims, struct error *err)
+{
+	struct stat_job *j = xcalloc(1, sizeof(*j) + claims->n * sizeof(j->of[0]));
+	int r;
+
+	for (size_t i = 0; i < claims->n; i++) {
+		struct plan_claim *c = claims->at[i];
+
+		if (c->key || c->file->fd < 0)
+			continue;
+		j->of[j->n].fd = fcntl(c->file->fd, F_DUPFD_CLOEXEC, 0);
+		j->n++;
+	}
+	r = j->n ? offload(domain_worker(d), stat_work, j, stat_job_free, OPEN_TIMEOUT_MS) : 0;
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return error_set(err, -r, "an image does not answer: its storage hangs");
+	for (size_t i = 0, k = 0; r == 0 && i < claims->n; i++) {
+		struct plan_claim *c = claims->at[i];
+
+		if (!c->key && c->file->fd >= 0)
+			c->key = claim_key(&j->of[k++].st);
+	}
+	stat_job_free(j);
+	return r < 0 ? error_set(err, -r, "an image that was opened cannot be looked at: %s", strerror(-r)) : 0;
+}
+
+int files_claim(struct vm *vm, struct plan *p, struct error *err)
+{
+	int r = p->claims.n ? learn_keys(vm->d, &p->claims, err) : 0;
+
+	for (size_t i = 0; r == 0 && i < p->claims.n; i++) {
+		struct plan_claim *c = p->claims.at[i];
+
+		if (c->key)
+			claim_add(vm->d, c->device, c->key, c->writes);
+	}
+	return r == 0 && p->claims.n ? domain_save_run(vm->d, err) : r;
+}
+
+void files_unclaim(struct domain *d, const struct plan *p)
+{
+	for (size_t i = 0; i < p->claims.n; i++)
+		claim_drop(d, ((struct plan_claim *)p->claims.at[i])->device);
 }
 
 void files_keep_next(struct vm *vm)

@@ -12,9 +12,9 @@
 int files_send(struct vm *vm, struct plan *p, struct error *err);
 /* Tells QEMU to drop the fdsets of the plan's files, by the path they were added with.  Task only. */
 void files_forget(struct vm *vm, const struct plan *p);
-/* What is looked up on disk before a device can be planned: the backing chain of an image that records one.  Writes it into DEV.
- * Task only. */
-int files_prepare_device(struct vm *vm, struct node *dev, struct error *err);
+/* The plan's images, which are open, are the guest's from now on, and recorded so before it gets them.  Task only. */
+must_check int files_claim(struct vm *vm, struct plan *p, struct error *err);
+void files_unclaim(struct domain *d, const struct plan *p);
 /* The next free descriptor number outlives us. */
 void files_keep_next(struct vm *vm);
 

@@ -270,7 +270,7 @@ static int plan_variables(struct plan *p, const struct node *os, struct error *e
 
 	if (source && !node_has(source, "@file"))
 		storage = blockdev_of_source(p, source, node_get_or(os, "nvram/@type", "file"), O_RDWR,
-					     "UEFI variables", err);
+					     "nvram", "UEFI variables", err);
 	else
 		storage = file_node(p, path, O_RDWR, "UEFI variables");
 	if (!storage)

@@ -7,6 +7,8 @@
 #include "files.h"
 #include "launch.h"
 #include "live.h"
+#include "storage.h"
+#include "volume.h"
 
 /* How long `detach` waits for the guest: an ACPI unplug takes a second or two in a guest that is up; one that is still
  * booting does not answer at all. */
@@ -74,6 +76,8 @@ int qemu_plan_apply(struct domain *d, struct plan *p, struct error *err)
 		return error_set(err, ENOTCONN, "the guest does not run");
 	r = files_open(vm, p, err);
 	if (r == 0)
+		r = files_claim(vm, p, err);
+	if (r == 0)
 		r = files_send(vm, p, err);
 	for (size_t i = 0; r == 0 && i < p->items.n; i++) {
 		r = add_item(d, p->items.at[i], err);
@@ -89,8 +93,10 @@ int qemu_plan_apply(struct domain *d, struct plan *p, struct error *err)
 		undo_items(d, p, i + 1);
 		task_shield(-1);
 	}
-	if (r < 0)
+	if (r < 0) {
 		files_forget(vm, p);
+		files_unclaim(d, p);
+	}
 	files_close(p);
 	return r;
 }
@@ -102,45 +108,84 @@ void qemu_plan_undo(struct domain *d, struct plan *p)
 	undo_items(d, p, p->items.n);
 	if (vm)
 		files_forget(vm, p);
+	files_unclaim(d, p);
 }
 
-static struct plan *plan_of(struct vm *vm, const struct node *dev, struct error *err)
+struct plan *qemu_plan_live(struct vm *vm, bool undo, struct error *err)
 {
 	struct node *root = domain_live(vm->d);
 	const struct qemu_caps *caps =
 		qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
 	autofree char *dir = vm_guest_dir(vm->d);
-	autoplan struct plan *p = NULL;
+	struct plan *p;
 
 	if (!caps)
 		return NULL;
 	p = plan_new(root, caps, dir, false);
 	p->hotplug = true;
+	p->undo = undo;
 	p->next_file = vm->next_file;
-	return qemu_plan_device(p, dev, err) < 0 ? NULL : take(&p);
+	domain_owner(vm->d, &p->owner.uid, &p->owner.gid);
+	return p;
+}
+
+static struct plan *plan_of(struct vm *vm, const struct node *dev, struct error *err)
+{
+	autoplan struct plan *p = qemu_plan_live(vm, false, err);
+
+	return p && qemu_plan_device(p, dev, err) == 0 ? take(&p) : NULL;
+}
+
+/* Of a device that the guest has. */
+static struct plan *undo_plan_of(struct vm *vm, const struct node *dev, struct error *err)
+{
+	autodoc struct doc *opened = str_eq(node_name(dev), "disk") ? qemu_disk_opened(vm->d, dev) : NULL;
+	autoplan struct plan *p = qemu_plan_live(vm, true, err);
+
+	return p && qemu_plan_device(p, opened ? doc_root(opened) : dev, err) == 0 ? take(&p) : NULL;
+}
+
+static void forget_disk(struct domain *d, const struct node *dev)
+{
+	if (str_eq(node_name(dev), "disk"))
+		qemu_disk_keep(d, dev, NULL);
+}
+
+/* What cannot be started cannot be plugged either. */
+static int prepare_disk(struct domain *d, struct node *dev, struct doc **opened, struct error *err)
+{
+	int r = qemu_disk_refusal(dev, err);
+
+	return r < 0 ? r : qemu_disk_prepare(d, dev, opened, err);
 }
 
 int qemu_attach(struct domain *d, struct node *dev, struct error *err)
 {
 	autovm struct vm *vm = vm_of(d) ? vm_ref(vm_of(d)) : NULL;
+	bool disk = str_eq(node_name(dev), "disk");
+	autodoc struct doc *opened = NULL;
 	autoplan struct plan *p = NULL;
 	int r;
 
 	if (!vm)
 		return error_set(err, ENOTCONN, "the guest does not run");
-	r = files_prepare_device(vm, dev, err);
+	r = disk ? prepare_disk(d, dev, &opened, err) : 0;
 	if (r < 0)
 		return r;
-	p = plan_of(vm, dev, err);
+	p = plan_of(vm, opened ? doc_root(opened) : dev, err);
 	if (!p)
 		return err && err->code ? -err->code : -EINVAL;
 	vm->next_file = p->next_file;
+	if (disk) /* before QEMU has it: so it is recorded with the claims */
+		qemu_disk_keep(d, dev, opened);
 	r = qemu_plan_apply(d, p, err);
-	if (r < 0)
+	if (r < 0) {
+		forget_disk(d, dev);
 		return r;
+	}
 	files_keep_next(vm);
 	/* limits are set on a device that is there (disk_live.c): a disk that cannot have its own is taken out again */
-	r = str_eq(node_name(dev), "disk") ? qemu_disk_throttle(d, dev, err) : 0;
+	r = disk ? qemu_disk_throttle(d, dev, err) : 0;
 	if (r < 0) {
 		task_shield(1);
 		qemu_detach(d, dev, NULL);
@@ -200,13 +245,14 @@ int qemu_detach(struct domain *d, struct node *dev, struct error *err)
 
 	if (!vm)
 		return error_set(err, ENOTCONN, "the guest does not run");
-	p = plan_of(vm, dev, err);
+	p = undo_plan_of(vm, dev, err);
 	if (!p)
 		return err && err->code ? -err->code : -EINVAL;
 	r = vm_unplug(vm, alias, err);
 	if (r == 0) {
 		task_shield(1);
 		qemu_plan_undo(d, p);
+		forget_disk(d, dev);
 		task_shield(-1);
 	}
 	return r;
@@ -226,7 +272,8 @@ static void finish_late(void *arg)
 	struct late_unplug *l = arg;
 	struct news n = { .kind = NEWS_DETACHED, .item = l->alias };
 
-	qemu_plan_undo(l->vm->d, l->plan);
+	if (!l->vm->gone)
+		qemu_plan_undo(l->vm->d, l->plan);
 	if (!l->vm->gone)
 		domain_news(l->vm->d, &n);
 	plan_free(l->plan);
@@ -262,7 +309,7 @@ void vm_unplugged(struct vm *vm, const char *alias, bool refused)
 	dev = find_alias(vm, alias);
 	if (!dev || !vm->started)
 		return;
-	p = refused ? NULL : plan_of(vm, dev, NULL);
+	p = refused ? NULL : undo_plan_of(vm, dev, NULL);
 	if (!p) {
 		domain_news(vm->d, &n);
 		return;

@@ -7,7 +7,6 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
-#include "backing.h"
 #include "devices.h"
 #include "disk.h"
 #include "domain.h"
@@ -15,6 +14,7 @@
 #include "graphics.h"
 #include "live.h"
 #include "storage.h"
+#include "volume.h"
 
 /* What QEMU itself may lock beside the guest's memory (libvirt's figure). */
 #define MEMLOCK_EXTRA (1ull << 30)
@@ -31,6 +31,20 @@ static int check_accelerator(struct domain *d, struct error *err)
 			 "its type is 'kvm', and KVM does not work here: %s; type='qemu' runs it by emulation", why);
 }
 
+static int prepare_disks(struct domain *d, struct error *err)
+{
+	int r = 0;
+
+	for (struct node *n = node_first(domain_live(d), "devices/disk"); r == 0 && n; n = node_next(n, "disk")) {
+		autodoc struct doc *opened = NULL;
+
+		r = qemu_disk_prepare(d, n, &opened, err);
+		if (r == 0)
+			qemu_disk_keep(d, n, opened);
+	}
+	return r;
+}
+
 static int prepare(struct domain *d, struct error *err)
 {
 	struct node *n;
@@ -42,8 +56,8 @@ static int prepare(struct domain *d, struct error *err)
 		r = qemu_tuning_refusal(domain_live(d), err);
 	if (r == 0)
 		r = qemu_prepare_nvram(d, err);
-	for (n = node_first(domain_live(d), "devices/disk"); r == 0 && n; n = node_next(n, "disk"))
-		r = qemu_fill_backing(d, n, err);
+	if (r == 0)
+		r = prepare_disks(d, err);
 	for (n = node_first(domain_live(d), "devices/graphics"); r == 0 && n; n = node_next(n, "graphics"))
 		r = qemu_graphics_prepare(n, err);
 	return r;
@@ -65,7 +79,8 @@ static int make_guest_dir(struct vm *vm, struct error *err)
 
 static struct plan *make_plan(struct vm *vm, struct error *err)
 {
-	struct node *root = domain_live(vm->d);
+	autodoc struct doc *opened = qemu_live_opened(vm->d); /* the plan looks at it only while it is made */
+	struct node *root = opened ? doc_root(opened) : domain_live(vm->d);
 	const struct qemu_caps *caps =
 		qemu_caps_get(node_get(root, "os/type/@arch"), node_get(root, "devices/emulator"), err);
 	autofree char *dir = vm_guest_dir(vm->d);
@@ -75,6 +90,7 @@ static struct plan *make_plan(struct vm *vm, struct error *err)
 		return NULL;
 	p = plan_new(root, caps, dir, false);
 	p->next_file = vm->next_file;
+	domain_owner(vm->d, &p->owner.uid, &p->owner.gid);
 	if (qemu_plan_domain(p, err) < 0)
 		return NULL;
 	vm->next_file = p->next_file;
@@ -237,6 +253,8 @@ int launch(struct vm *vm, struct error *err)
 		return err && err->code ? -err->code : -EINVAL;
 	adjust_files(vm, p);
 	r = files_open(vm, p, err);
+	if (r == 0)
+		r = files_claim(vm, p, err);
 	if (r == 0)
 		r = fault_point("start:qemu-files", err);
 	if (r == 0) {

@@ -38,10 +38,20 @@ static void file_free(void *arg)
 	free(f);
 }
 
+static void claim_free(void *arg)
+{
+	struct plan_claim *c = arg;
+
+	free(c->device);
+	free(c->key);
+	free(c);
+}
+
 void plan_free(struct plan *p)
 {
 	if (!p)
 		return;
+	vec_clear(&p->claims, claim_free);
 	vec_clear(&p->items, item_free);
 	vec_clear(&p->files, file_free);
 	free((char *)p->run_dir);
@@ -110,6 +120,16 @@ const char *plan_file(struct plan *p, enum file_how how, const char *path, int f
 	f->text = file_text(p, f);
 	vec_add(&p->files, f);
 	return f->text;
+}
+
+void plan_claim(struct plan *p, const struct node *disk, const char *key, bool writes)
+{
+	struct plan_claim *c = xmalloc(sizeof(*c));
+
+	*c = (struct plan_claim){ .device = xstrdup(qemu_alias(disk)), .key = xstrdup(key), .writes = writes };
+	if (!key)
+		c->file = p->files.at[p->files.n - 1];
+	vec_add(&p->claims, c);
 }
 
 /* ---- JSON ---- */

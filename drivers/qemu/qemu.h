@@ -16,6 +16,7 @@
 #include <jansson.h>
 
 #include "../../engine/driver.h"
+#include "../../engine/secret.h"
 #include "../../engine/units.h"
 
 /* ---- what is known of a QEMU binary (caps.c) ---- */
@@ -81,14 +82,24 @@ struct plan_file {
 	int fd;	    /* -1 until life.c or hotplug.c opened it */
 	bool ours;  /* a file of domfs itself (log, replay): opened with our rights, not the owner's */
 };
+/* An image that the guest is to have (engine/claim.h). */
+struct plan_claim {
+	char *device; /* alias of the disk */
+	char *key;    /* NULL: that of FILE, once it is open */
+	struct plan_file *file;
+	bool writes;
+};
 struct plan {
 	const struct node *domain; /* <domain>, complete */
 	const struct qemu_caps *caps;
 	struct vec items;   /* struct plan_item */
 	struct vec files;   /* struct plan_file */
+	struct vec claims;  /* struct plan_claim */
 	unsigned next_file; /* number of the next file; hot-plug starts above all that were used */
 	bool dry;	    /* domfs check: the user's own paths stand where descriptors would */
 	bool hotplug;
+	bool undo;		   /* of what is to go: no secret is looked up */
+	struct who owner;	   /* of the domain: what he may not read, his guest does not get */
 	const char *run_dir; /* where sockets and logs lie; in a dry run a made-up one */
 	const char *name;
 };
@@ -102,6 +113,14 @@ void plan_item(struct plan *p, enum item_kind kind, json_t *props);
 /* The text that stands in the command for PATH; borrowed until the plan is freed. */
 const char *plan_file(struct plan *p, enum file_how how, const char *path, int flags, const char *what_fmt, ...)
 	printf_like(5, 6);
+/* DISK has an image open from its start on: the file that was planned last, or what KEY names on a server. */
+void plan_claim(struct plan *p, const struct node *disk, const char *key, bool writes);
+/* A secret object ID with the value that <secret> element N names; TYPE: what its usage means ("iscsi"); OWNER NULL: domfs itself asks.
+ * On a command line it is read from a descriptor; over QMP the value travels in the command.  Does not wait. */
+must_check int plan_secret(struct plan *p, const char *id, const struct node *n, const char *type,
+			   const struct who *owner, struct error *err);
+/* The same for a value that stands in the definition (cookies). */
+must_check int plan_secret_text(struct plan *p, const char *id, struct str value, const char *what, struct error *err);
 /* The whole machine: all options and devices in the order QEMU needs. */
 int qemu_plan_domain(struct plan *p, struct error *err);
 /* One device element only (hot-plug, unplug). */

@@ -18,15 +18,8 @@ static int refuse_source(const struct node *disk, const struct node *image, stru
 	static const struct {
 		const char *path, *why;
 	} all[] = {
-		{ "auth", "secrets are not built yet: a login at a storage server cannot be given" },
-		{ "source/auth", "secrets are not built yet: a login at a storage server cannot be given" },
-		{ "encryption", "secrets are not built yet: the passphrase of an encrypted image cannot be given" },
-		{ "source/encryption",
-		  "secrets are not built yet: the passphrase of an encrypted image cannot be given" },
-		{ "source/cookies", "secrets are not built yet: cookies cannot be given" },
 		{ "source/@fdgroup", "descriptors of a group are not built yet: name the file" },
 		{ "source/reservations", "persistent reservations are not built yet" },
-		{ "source/@pool", "storage pools are not built yet: give the volume's path" },
 		{ "source/identity/@keyfile", "ssh keys of a storage server are not built yet" },
 		{ "source/knownHosts", "known hosts of an ssh storage server are not built yet" },
 		{ "source/dataStore", "data files of qcow2 images are not built yet" },
@@ -45,7 +38,7 @@ static int refuse_source(const struct node *disk, const struct node *image, stru
 	return 0;
 }
 
-static int refuse_disk(const struct node *disk, struct error *err)
+int qemu_disk_refusal(const struct node *disk, struct error *err)
 {
 	for (const struct node *image = disk; image; image = node_child(image, "backingStore")) {
 		int r = refuse_source(disk, image, err);
@@ -107,7 +100,7 @@ static const struct {
 	const char *element;
 	int (*fn)(const struct node *n, struct error *err);
 } checks[] = {
-	{ "disk", refuse_disk },
+	{ "disk", qemu_disk_refusal },
 	{ "hostdev", refuse_hostdev },
 	{ "filesystem", refuse_filesystem },
 	{ "controller", refuse_controller },

@@ -16,5 +16,6 @@ extern const struct qemu_kind qemu_source_kind, qemu_source_host_kind, qemu_sour
 /* What can be defined and planned but not be started yet: secrets, assigned host devices, shared directories ...  -ENOTSUP names the element
  * and line.  (refuse.c) */
 int qemu_start_refusal(const struct node *domain, struct error *err);
+int qemu_disk_refusal(const struct node *disk, struct error *err); /* the same of one disk */
 
 #endif

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* disks/TARGET/, nics/NAME/, devices/ALIAS/, vcpus/N/: the parts of a domain. */
 #include "engine/device.h"
+#include "engine/pool.h"
 #include "tree.h"
 
 static struct object *part_object(struct part *p)
@@ -125,9 +126,78 @@ static int source_show(const struct place *at, struct buf *out, struct error *er
 	return r;
 }
 
+/* The last component of S, which loses it; slashes at the end do not count. */
+static struct str last_component(struct str *s)
+{
+	const char *slash;
+	struct str last;
+
+	while (s->n && s->p[s->n - 1] == '/')
+		s->n--;
+	slash = s->n ? memrchr(s->p, '/', s->n) : NULL;
+	last = slash ? (struct str){ slash + 1, s->p + s->n - slash - 1 } : *s;
+	s->n -= last.n;
+	return last;
+}
+
+/* "POOL/VOLUME" of a link to a volume, ".../pools/POOL/volumes/VOLUME"; NULL: it is no such link.  The caller frees. */
+static char *volume_of_link(struct str target)
+{
+	struct str name = last_component(&target), volumes = last_component(&target), pool = last_component(&target);
+	autofree char *pool_name = xstrndup(pool.p ? pool.p : "", pool.n);
+	autofree char *volume = percent_decode(name);
+	struct pool *p;
+	struct volume *v;
+
+	if (!str_is(last_component(&target), "pools") || !str_is(volumes, "volumes") || !pool.n || !name.n || !volume)
+		return NULL;
+	p = pool_find(pool_name);
+	free(volume);
+	volume = xstrndup(name.p, name.n);
+	v = p ? volume_find(p, volume) : NULL;
+	if (!v) { /* not known yet: then its name is as the tree writes it */
+		free(volume);
+		volume = percent_decode(name);
+	}
+	return xasprintf("%s/%s", pool_name, v ? volume_name(v) : volume);
+}
+
 static int source_store(const struct place *at, struct str text, struct error *err)
 {
-	return disk_source_store(part_of(at->obj), at->slot->view, text, at->who, err);
+	struct str trimmed = str_trim(text);
+	autofree char *volume = trimmed.n && trimmed.p[0] != '/' ? volume_of_link(trimmed) : NULL;
+
+	return disk_source_store(part_of(at->obj), at->slot->view, volume ? str_of(volume) : text, at->who, err);
+}
+
+static bool has_volume(const struct place *at)
+{
+	return disk_volume(part_of(at->obj), at->slot->view, NULL);
+}
+
+static int volume_show(const struct place *at, struct buf *out, struct error *err)
+{
+	autofree char *pool = NULL;
+	const char *volume;
+
+	if (!disk_volume(part_of(at->obj), at->slot->view, &pool))
+		return error_set(err, ENOENT, "it is no volume of a pool");
+	volume = strchr(pool, '/');
+	buf_printf(out, "%s../../../../pools/%.*s/volumes%s", at->slot->view == VIEW_CONFIG ? "../" : "",
+		   (int)(volume - pool), pool, volume);
+	return 0;
+}
+
+static int volume_store(const struct place *at, struct str target, struct error *err)
+{
+	autofree char *volume = target.n ? volume_of_link(target) : xstrdup("");
+
+	if (!volume)
+		return error_set(err, EINVAL,
+				 "'%.*s' leads to no volume: link to ../../../../pools/POOL/volumes/VOLUME, or write a path to "
+				 "source",
+				 (int)target.n, target.p);
+	return disk_source_store(part_of(at->obj), at->slot->view, str_of(volume), at->who, err);
 }
 
 static int disk_stats_show(const struct place *at, struct buf *out, struct error *err)
@@ -173,6 +243,16 @@ static const struct entry disk_entries[] = {
 	PART_XML,
 	PART_ERROR,
 	VALUE("stats", 0444, disk_stats_show, NULL, .fresh = WAITS, .doc = "its requests and bytes"),
+	{
+		.name = "volume",
+		.kind = ENTRY_LINK,
+		.facets = F_DOC | F_CONFIG,
+		.exists = has_volume,
+		.show = volume_show,
+		.store = volume_store,
+		.fleeting = true,
+		.doc = "-> the pool's volume that it is; ln -s sets it as writing source does",
+	},
 	PROPS(&disk_schema, row_show, row_store),
 	{ 0 },
 };

@@ -245,6 +245,7 @@ static const struct entry volume_entries[] = {
 	BYTES("image", 0600, image_open, image_size, .doc = "its bytes as they lie in the pool: cp in and out"),
 	BYTES("data", 0600, data_open, data_size, .exists = is_there,
 	      .doc = "what a guest sees in it, whatever the format"),
+	DIR("users", 0555, &users_dir, .facets = F_DOC | F_STATE, .doc = "links to the domains that have it"),
 	VALUE("clone", 0600, clone_show, clone_store, .facets = F_STATE, .exists = is_there,
 	      .doc = "write the name of a copy to be made, and its format if it is another"),
 	VALUE("wipe", 0600, wipe_show, wipe_store, .facets = F_STATE, .exists = is_there,
