@@ -15,5 +15,12 @@ const struct driver *const drivers[] = {
 
 /* The types of storage pools. */
 extern const struct pool_driver zdir;
-extern const struct pool_driver logical_pool_driver;
-const struct pool_driver *const pool_drivers[] = { &zdir, &logical_pool_driver, NULL };
+extern const struct pool_driver logical_pool, sheepdog_pool, vstorage_pool, zfs_pool;
+const struct pool_driver *const pool_drivers[] = {
+	&zdir,
+	&logical_pool,
+	&sheepdog_pool,
+	&vstorage_pool,
+	&zfs_pool,
+	NULL,
+};

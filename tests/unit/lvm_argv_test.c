@@ -9,7 +9,7 @@
 
 #include <cmocka.h>
 
-extern const struct pool_driver logical_pool_driver;
+extern const struct pool_driver logical_pool;
 
 /* Joins and clears. */
 static char *line(struct vec *argv)
@@ -297,7 +297,7 @@ static struct doc *completed(const char *xml, int expected)
 	autoerror struct error err = { 0 };
 
 	assert_non_null(doc);
-	assert_int_equal(logical_pool_driver.complete(doc_root(doc), "/unused", &err), expected);
+	assert_int_equal(logical_pool.complete(doc_root(doc), "/unused", &err), expected);
 	return doc;
 }
 
@@ -317,14 +317,14 @@ static void completes(void **state unused)
 	assert_string_equal(node_get(doc_root(plain), "source/name"), "zily");
 	assert_non_null(bad);
 	assert_non_null(device);
-	assert_int_equal(logical_pool_driver.source_store(doc_root(plain), str_of("vg7 /dev/vdb /dev/vdc\n"), NULL), 0);
+	assert_int_equal(logical_pool.source_store(doc_root(plain), str_of("vg7 /dev/vdb /dev/vdc\n"), NULL), 0);
 	assert_int_equal(node_count(doc_root(plain), "source/device"), 2);
-	logical_pool_driver.source_show(doc_root(plain), &shown);
+	logical_pool.source_show(doc_root(plain), &shown);
 	assert_string_equal(buf_text(&shown), "vg7");
 	/* what is shown can be written back: the devices stay */
-	assert_int_equal(logical_pool_driver.source_store(doc_root(plain), str_of("vg7"), NULL), 0);
+	assert_int_equal(logical_pool.source_store(doc_root(plain), str_of("vg7"), NULL), 0);
 	assert_int_equal(node_count(doc_root(plain), "source/device"), 2);
-	assert_int_equal(logical_pool_driver.source_store(doc_root(plain), str_of(""), NULL), -EINVAL);
+	assert_int_equal(logical_pool.source_store(doc_root(plain), str_of(""), NULL), -EINVAL);
 }
 
 /* libvirt's own command lines of this type, word by word: what is run to start such a pool. */
