@@ -90,6 +90,8 @@ static const struct {
 	{ "vmware", "http://libvirt.org/schemas/domain/vmware/1.0" },
 	{ "test", "http://libvirt.org/schemas/domain/test/1.0" },
 	{ "ch", "http://libvirt.org/schemas/domain/ch/1.0" },
+	{ "fs", "http://libvirt.org/schemas/storagepool/fs/1.0" },
+	{ "rbd", "http://libvirt.org/schemas/storagepool/rbd/1.0" },
 };
 
 /* The URI that NAME's prefix stands for and the rest in *LOCAL; NULL: no prefix. */
