@@ -109,7 +109,13 @@ is "$(value "$V/b/capacity")" $((200 * MIB))
 ok 'wipe' sh -c "echo zero > '$V/b/wipe'"
 is "$(head -c 4096 /dev/vg0/b | tr -d '\0' | wc -c)" 0 'a wiped volume is zero'
 ok 'trim' sh -c "echo trim > '$V/b/wipe'"
-rmdir "$V/b"
+new c 4M
+if command -v scrub > /dev/null; then
+	ok 'a wipe by scrub' sh -c "echo nnsa > '$V/c/wipe'"
+else
+	refused ENOTSUP sh -c "echo nnsa > '$V/c/wipe'"
+fi
+rmdir "$V/b" "$V/c"
 ok 'a removed volume is gone' wait_for 10 test ! -e /dev/vg0/b
 
 # --- several at once ---
