@@ -30,6 +30,8 @@ static void call_free(struct call *c)
 	object_unref(c->at.obj);
 	object_unref(c->to.obj);
 	object_unref(c->made);
+	if (c->data.p) /* it may be a secret's value */
+		explicit_bzero(c->data.p, c->data.cap);
 	buf_clear(&c->data);
 	free(c->name);
 	free(c);

@@ -14,6 +14,7 @@
 
 #include "engine/loop.h"
 #include "engine/pool.h"
+#include "engine/secret.h"
 #include "engine/store.h"
 #include "fuse.h"
 
@@ -90,6 +91,7 @@ static bool engine_close(void)
 	}
 	pools_close();
 	domains_close();
+	secrets_close();
 	driver_objects_close();
 	drivers_close();
 	store_close();
@@ -105,7 +107,9 @@ static int engine_open(struct error *err)
 	object_changed(&root_object, ~0u);
 	driver_objects_open();
 	drivers_probe();
-	r = domains_open(err);
+	r = secrets_open(err);
+	if (r == 0)
+		r = domains_open(err);
 	return r < 0 ? r : pools_open(err);
 }
 
