@@ -129,6 +129,8 @@ static void access_changed(struct object *o)
 		secret_access_changed(o);
 	if (o->kind == OBJ_POOL || o->kind == OBJ_VOLUME)
 		pool_access_changed(o);
+	if (access_keepers[o->kind])
+		access_keepers[o->kind](o);
 	if (o->kind != OBJ_ROOT)
 		return;
 	r = record_new();

@@ -106,7 +106,7 @@ struct pool *pool_hold(struct pool *p)
 
 void pool_unhold_p(struct pool **p)
 {
-	object_unref(&(*p)->obj);
+	object_unref(*p ? &(*p)->obj : NULL);
 }
 
 int pool_there(const struct pool *p, struct error *err)

@@ -68,6 +68,8 @@ void secret_access_changed(struct object *o); /* its rights: to be kept */
  * NULL and -ENOENT in *ERR, naming it, when there is none or it has no value.  OWNER is who asks for it, whose right to read the
  * value is checked (-EACCES); NULL: domfs itself. */
 struct secret *secret_of_node(const struct node *n, const char *type, const struct who *owner, struct error *err);
+/* Of one that was found otherwise: may OWNER use it, is it of TYPE, has it a value? */
+int secret_usable(const struct secret *s, const char *type, const struct who *owner, struct error *err);
 /* A new memfd with the value (and nothing else), at offset 0, sealed: for a child's descriptor, which opens /dev/fd/N.  The caller
  * closes.  BASE64: the value in base64, as Ceph keys are. */
 int secret_fd(const struct secret *s, bool base64, struct error *err);

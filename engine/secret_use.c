@@ -31,24 +31,26 @@ static struct secret *find(const struct node *n, const char *type, struct error 
 	return s;
 }
 
+int secret_usable(const struct secret *s, const char *type, const struct who *owner, struct error *err)
+{
+	autofree char *name = called(s);
+
+	if (owner && (!access_may(&s->obj, "", SECRET_DIR_MODE, owner, 01) ||
+		      !access_may(&s->obj, SECRET_VALUE_KEY, SECRET_VALUE_MODE, owner, 04)))
+		return error_set(err, EACCES, "%s: user %u may not read its value: chown it to him, or setfacl", name,
+				 (unsigned)owner->uid);
+	if (type && s->usage_type && strcmp(s->usage_type, type))
+		return error_set(err, ENOENT, "%s is of another type: expected %s", name, type);
+	if (!s->has_value)
+		return error_set(err, ENOENT, "%s has no value yet: write it to secrets/%s/value", name, s->obj.name);
+	return 0;
+}
+
 struct secret *secret_of_node(const struct node *n, const char *type, const struct who *owner, struct error *err)
 {
 	struct secret *s = find(n, type, err);
-	autofree char *name = s ? called(s) : NULL;
 
-	if (!s)
-		return NULL;
-	if (owner && (!access_may(&s->obj, "", SECRET_DIR_MODE, owner, 01) ||
-		      !access_may(&s->obj, SECRET_VALUE_KEY, SECRET_VALUE_MODE, owner, 04)))
-		error_set(err, EACCES, "%s: user %u may not read its value: chown it to him, or setfacl", name,
-			  (unsigned)owner->uid);
-	else if (type && s->usage_type && strcmp(s->usage_type, type))
-		error_set(err, ENOENT, "%s is of another type: expected %s", name, type);
-	else if (!s->has_value)
-		error_set(err, ENOENT, "%s has no value yet: write it to secrets/%s/value", name, s->obj.name);
-	else
-		return s;
-	return NULL;
+	return s && secret_usable(s, type, owner, err) == 0 ? s : NULL;
 }
 
 static int put(int fd, struct str text)

@@ -111,7 +111,7 @@ struct volume *volume_hold(struct volume *v)
 
 void volume_unhold_p(struct volume **v)
 {
-	object_unref(&(*v)->obj);
+	object_unref(*v ? &(*v)->obj : NULL);
 }
 
 int volume_there(const struct volume *v, struct error *err)

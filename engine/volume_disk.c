@@ -44,6 +44,10 @@ static struct volume *volume_ready(const char *pool, const char *name, struct er
 	v = pool_needs_active(p, err) == 0 ? find_settled(p, name, err) : NULL;
 	if (!v || volume_needs(v, VOLUME_READY, err) < 0)
 		return NULL;
+	if (v->upload) {
+		error_set(err, EBUSY, "the image of the volume '%s' is being written", name);
+		return NULL;
+	}
 	volume_hold(v);
 	if (volume_learn(v, err) == 0 && v->info)
 		return v;

@@ -17,6 +17,8 @@
 #include "engine/secret.h"
 #include "engine/store.h"
 #include "fuse.h"
+#include "hosts.h"
+#include "listen.h"
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000 /* how long tasks and requests that are being cancelled may take to end */
@@ -66,6 +68,8 @@ static void drain(void *arg unused)
 
 static void end(void)
 {
+	if (!ending)
+		listen_close();
 	if (ending)
 		return;
 	ending = true;
@@ -89,6 +93,7 @@ static bool engine_close(void)
 		store_close();
 		return false;
 	}
+	hosts_close();
 	pools_close();
 	domains_close();
 	secrets_close();
@@ -107,10 +112,29 @@ static int engine_open(struct error *err)
 	object_changed(&root_object, ~0u);
 	driver_objects_open();
 	drivers_probe();
+<<<<<<< HEAD
 	r = secrets_open(err);
 	if (r == 0)
 		r = domains_open(err);
 	return r < 0 ? r : pools_open(err);
+=======
+	r = domains_open(err);
+	if (r >= 0)
+		r = pools_open(err);
+	return r < 0 ? r : hosts_open(err);
+}
+
+/* Others find this engine by its socket. */
+static int listen_all(const struct mount_options *o, struct error *err)
+{
+	autofree char *path = listen_socket_path();
+	autofree char *where = xasprintf("unix:%s", path);
+	int r = listen_add(where, err);
+
+	for (size_t i = 0; i < o->listen.n && r == 0; i++)
+		r = listen_add(o->listen.at[i], err);
+	return r;
+>>>>>>> main
 }
 
 /* Serves the mount to its end; the exit status. */
@@ -134,7 +158,10 @@ static int serve(const struct mount_options *o, struct error *err)
 	if (r >= 0)
 		r = front_open(&front, err);
 	if (r >= 0)
+		r = listen_all(o, err);
+	if (r >= 0)
 		loop_run();
+	listen_close();
 	front_close();
 	if (engine_close()) {
 		tree_close();

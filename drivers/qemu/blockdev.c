@@ -130,7 +130,7 @@ static void claim(struct chain *c, const struct image *im, const struct node *so
 	    node_has(source, "@granted")) /* a pool's device, opened with the pool's rights */
 		((struct plan_file *)c->plan->files.at[c->plan->files.n - 1])->ours = true;
 	if (is_local(im->type) || key)
-		plan_claim(c->plan, c->disk, key, !im->ro);
+		plan_claim(c->plan, qemu_alias(c->disk), key, !im->ro);
 }
 
 static const struct node *encryption_of(const struct image *im)

@@ -335,8 +335,10 @@ json_t *blockdev_of_source(struct plan *p, const struct node *source, const char
 		return network_node(p, source, id, what, err);
 	if (str_eq(type, "nvme"))
 		return nvme_node(source);
-	if (str_eq(type, "volume")) /* in a command that is only shown: nobody asked the pool */
+	if (str_eq(type, "volume") && p->dry) /* nobody asked the pool */
 		return volume_node(source);
+	if (str_eq(type, "volume"))
+		return refuse(err, ENOTSUP, what, "only disks can be volumes of a pool: give its path");
 	error_set(err, ENOTSUP, "%s: type='%s' cannot be opened by this driver", what, type);
 	return NULL;
 }

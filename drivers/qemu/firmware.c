@@ -267,6 +267,7 @@ static int plan_variables(struct plan *p, const struct node *os, struct error *e
 	const struct node *source = node_first(os, "nvram/source");
 	const char *path = node_get_or(source, "@file", node_get_or(os, "nvram", ""));
 	json_t *storage;
+	size_t files = p->files.n;
 
 	if (source && !node_has(source, "@file"))
 		storage = blockdev_of_source(p, source, node_get_or(os, "nvram/@type", "file"), O_RDWR, "nvram",
@@ -274,7 +275,9 @@ static int plan_variables(struct plan *p, const struct node *os, struct error *e
 	else
 		storage = file_node(p, path, O_RDWR, "UEFI variables");
 	if (!storage)
-		return -ENOTSUP;
+		return err && err->code ? -err->code : -ENOTSUP;
+	if (p->files.n > files)
+		plan_claim(p, "nvram", NULL, true);
 	if (qemu_nvram_is_ours(p->domain, path))
 		((struct plan_file *)p->files.at[p->files.n - 1])->ours = true;
 	plan_flash(p, "pflash1", storage, node_get_or(os, "nvram/@format", "raw"), false);
@@ -298,6 +301,7 @@ int qemu_plan_firmware(struct plan *p, struct error *err)
 	}
 	plan_flash(p, "pflash0", file_node(p, loader, readonly ? O_RDONLY : O_RDWR, "firmware"),
 		   node_get_or(os, "loader/@format", "raw"), readonly);
+	plan_claim(p, "loader", NULL, !readonly);
 	if (node_has(os, "nvram"))
 		r = plan_variables(p, os, err);
 	if (node_yes(os, "loader/@secure"))

@@ -122,11 +122,11 @@ const char *plan_file(struct plan *p, enum file_how how, const char *path, int f
 	return f->text;
 }
 
-void plan_claim(struct plan *p, const struct node *disk, const char *key, bool writes)
+void plan_claim(struct plan *p, const char *device, const char *key, bool writes)
 {
 	struct plan_claim *c = xmalloc(sizeof(*c));
 
-	*c = (struct plan_claim){ .device = xstrdup(qemu_alias(disk)), .key = xstrdup(key), .writes = writes };
+	*c = (struct plan_claim){ .device = xstrdup(device), .key = xstrdup(key), .writes = writes };
 	if (!key)
 		c->file = p->files.at[p->files.n - 1];
 	vec_add(&p->claims, c);

@@ -113,8 +113,8 @@ void plan_item(struct plan *p, enum item_kind kind, json_t *props);
 /* The text that stands in the command for PATH; borrowed until the plan is freed. */
 const char *plan_file(struct plan *p, enum file_how how, const char *path, int flags, const char *what_fmt, ...)
 	printf_like(5, 6);
-/* DISK has an image open from its start on: the file that was planned last, or what KEY names on a server. */
-void plan_claim(struct plan *p, const struct node *disk, const char *key, bool writes);
+/* DEVICE (an alias) has an image open from its start on: the file that was planned last, or what KEY names on a server. */
+void plan_claim(struct plan *p, const char *device, const char *key, bool writes);
 /* A secret object ID with the value that <secret> element N names; TYPE: what its usage means ("iscsi"); OWNER NULL: domfs itself asks.
  * On a command line it is read from a descriptor; over QMP the value travels in the command.  Does not wait. */
 must_check int plan_secret(struct plan *p, const char *id, const struct node *n, const char *type,

@@ -5,11 +5,15 @@
 require root 'the mount option allow_other and a nic of a running guest'
 
 mount_domfs -o list_all
-truncate -s 1M "$TMP/a.img"
+# the disks lie in a pool: they show their volume
+mkdir "$TMP/images" "$M/pools/images"
+truncate -s 1M "$TMP/images/a.img"
+echo "$TMP/images" > "$M/pools/images/target"
+echo start > "$M/pools/images/state"
 d=$M/domains/web
 mkdir "$d" "$M/domains/off"
 xml() {
-	test_xml "$1" "<disk type='file' device='disk'><source file='$TMP/a.img'/><target dev='vda' bus='virtio'/></disk>
+	test_xml "$1" "<disk type='file' device='disk'><source file='$TMP/images/a.img'/><target dev='vda' bus='virtio'/></disk>
 		<interface type='user'><mac address='52:54:00:00:00:0$2'/></interface><rng model='virtio'><backend model='random'>/dev/random</backend></rng>"
 }
 xml web 1 > "$TMP/web.xml"

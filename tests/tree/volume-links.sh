@@ -74,6 +74,16 @@ like "$(cat "$d/disks/vdb/error")" 'detach' 'a disk needs an image'
 rm -rf "$d" 2>/dev/null || :
 is "$(cat "$d/disks/vdb/source")" images/other 'rm -rf takes nothing'
 
+if [ "$(id -u)" = 0 ]; then
+	chmod 600 "$dir/root" "$dir/other"
+	chmod 777 "$d/disks/vda"; chmod 666 "$d/disks/vda/source"
+	refused EACCES as_user 1234 ln -sfn ../../../../pools/images/volumes/root "$d/disks/vda/volume"
+	like "$(cat "$d/disks/vda/error")" "'$dir/root'" 'who is not the owner gives what he himself may read'
+	refused EACCES as_user 1234 sh -c "echo images/root > $d/disks/vda/source"
+	chmod 644 "$dir/root"
+	ok 'then he may' as_user 1234 ln -sfn ../../../../pools/images/volumes/root "$d/disks/vda/volume"
+	ln -sfn '../../../../pools/images/volumes/a b' "$d/disks/vda/volume"
+fi
 echo start > "$d/state"
 is "$(ls "$v/other/users")" web 'a running guest is a user'
 echo "$dir/root" > "$d/config/disks/vdb/source"
