@@ -112,13 +112,9 @@ static int engine_open(struct error *err)
 	object_changed(&root_object, ~0u);
 	driver_objects_open();
 	drivers_probe();
-<<<<<<< HEAD
 	r = secrets_open(err);
 	if (r == 0)
 		r = domains_open(err);
-	return r < 0 ? r : pools_open(err);
-=======
-	r = domains_open(err);
 	if (r >= 0)
 		r = pools_open(err);
 	return r < 0 ? r : hosts_open(err);
@@ -134,7 +130,6 @@ static int listen_all(const struct mount_options *o, struct error *err)
 	for (size_t i = 0; i < o->listen.n && r == 0; i++)
 		r = listen_add(o->listen.at[i], err);
 	return r;
->>>>>>> main
 }
 
 /* Serves the mount to its end; the exit status. */
