@@ -279,7 +279,7 @@ int access_set_acl(struct object *o, const char *key, mode_t default_mode, const
 
 /* ---- decisions ---- */
 
-static bool in_group(const struct who *who, gid_t gid)
+bool access_in_group(const struct who *who, gid_t gid)
 {
 	gid_t groups[256];
 	int n = ARRAY_SIZE(groups);
@@ -307,7 +307,7 @@ static bool group_may(const struct key *k, const struct rights *r, const struct 
 
 		if (e.tag != TAG_GROUP_OBJ && e.tag != TAG_GROUP)
 			continue;
-		if (!in_group(who, e.tag == TAG_GROUP ? e.id : r->gid))
+		if (!access_in_group(who, e.tag == TAG_GROUP ? e.id : r->gid))
 			continue;
 		*matched = true;
 		if ((e.perm & mask & may) == (unsigned)may)
@@ -346,7 +346,7 @@ bool access_may(const struct object *o, const char *key, mode_t default_mode, co
 		return ((r.mode >> 6) & may) == (unsigned)may;
 	if (k && k->nacl)
 		return acl_may(k, &r, who, may);
-	if (in_group(who, r.gid))
+	if (access_in_group(who, r.gid))
 		return ((r.mode >> 3) & may) == (unsigned)may;
 	return (r.mode & may) == (unsigned)may;
 }

@@ -38,6 +38,8 @@ int access_set_acl(struct object *o, const char *key, mode_t default_mode, const
 /* Whether WHO (with the groups of its passwd entry) may do MAY (04 read, 02 write, 01 search) on KEY.  Root may. For what the kernel
  * cannot check for us. */
 bool access_may(const struct object *o, const char *key, mode_t default_mode, const struct who *who, int may);
+/* Is WHO in GID, by itself or by its passwd entry's groups? */
+bool access_in_group(const struct who *who, gid_t gid);
 /* Is WHO root or the owner of O's directory? */
 bool access_owner(const struct object *o, const struct who *who);
 

@@ -80,7 +80,8 @@ void hash_put(struct hash *h, const char *key, void *value); /* NULL removes */
 void *hash_get_u64(const struct hash *h, uint64_t key);
 void hash_put_u64(struct hash *h, uint64_t key, void *value); /* NULL removes */
 size_t hash_count(const struct hash *h);
-/* Every text key; FN must not change the table.  NULL is fine. */
+/* Every text key, every number; FN must not change the table.  NULL is fine. */
 void hash_each(const struct hash *h, void (*fn)(void *arg, const char *key, void *value), void *arg);
+void hash_each_u64(const struct hash *h, void (*fn)(void *arg, uint64_t key, void *value), void *arg);
 
 #endif

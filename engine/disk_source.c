@@ -100,7 +100,8 @@ static int check(const struct node *n, const char *path, struct error *err)
 			err, EINVAL,
 			"a disk without an image: write its path, or detach the disk (only drives can be empty)");
 	if (strchr(path, ':') && path[0] != '/' && (!slash || strchr(path, ':') < slash))
-		return error_set(err, ENOTSUP, "'%s' is no path: write a source on the network as <source> in xml", path);
+		return error_set(err, ENOTSUP, "'%s' is no path: write a source on the network as <source> in xml",
+				 path);
 	for (const char *s = path; *s; s++)
 		if ((unsigned char)*s < 0x20 || *s == 0x7f)
 			return error_set(err, EINVAL, "the path has a control character at byte %td", s - path + 1);

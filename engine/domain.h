@@ -37,7 +37,8 @@ struct domain {
 	char *type; /* domain/@type */
 	uint64_t cpus, cpus_max, memory, memory_max; /* in force now, bytes: kept so that `list` parses nothing */
 	uint64_t next_cpus, next_cpus_max, next_memory, next_memory_max; /* the same of the next start */
-	char *images_now, *images_next; /* of the running guest and of the next start: see volume_users.c; NULL: not known yet */
+	char *images_now,
+		*images_next; /* of the running guest and of the next start: see volume_users.c; NULL: not known yet */
 	const struct driver *driver;
 
 	struct str config; /* owned text: what the user wrote, edited in place by attribute writes: config/xml */

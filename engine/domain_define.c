@@ -297,7 +297,8 @@ static int note_volumes(struct domain *d, const struct node *root, const struct 
 
 	for (const struct node *n = node_first(root, "devices/disk"); r == 0 && n; n = node_next(n, "disk")) {
 		autodoc struct doc *opened = NULL;
-		const struct node *was = device_find(domain_root(d, VIEW_CONFIG), PART_DISK, node_get_or(n, "target/@dev", ""));
+		const struct node *was =
+			device_find(domain_root(d, VIEW_CONFIG), PART_DISK, node_get_or(n, "target/@dev", ""));
 
 		if (!same_volumes(was, n))
 			r = disk_effective(n, who, &opened, err);

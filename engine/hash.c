@@ -190,3 +190,10 @@ void hash_each(const struct hash *h, void (*fn)(void *arg, const char *key, void
 		if (h->at[i].value && h->at[i].text)
 			fn(arg, h->at[i].text, h->at[i].value);
 }
+
+void hash_each_u64(const struct hash *h, void (*fn)(void *arg, uint64_t key, void *value), void *arg)
+{
+	for (size_t i = 0; h && i < h->cap; i++)
+		if (h->at[i].value && !h->at[i].text)
+			fn(arg, h->at[i].u, h->at[i].value);
+}

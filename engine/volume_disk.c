@@ -90,7 +90,8 @@ static int grant(struct volume *v, struct node *from, bool writes, const struct 
 	if (owner && !access_may(&v->obj, "image", 0600, owner, writes ? 06 : 04)) {
 		if (!login)
 			return 0; /* then his own rights to the device decide */
-		return error_set(err, EACCES, "the volume '%s' may not be %s by its domain's owner (uid %u): chown or chmod it",
+		return error_set(err, EACCES,
+				 "the volume '%s' may not be %s by its domain's owner (uid %u): chown or chmod it",
 				 v->obj.name, writes ? "written" : "read", owner->uid);
 	}
 	if (login)
@@ -103,17 +104,18 @@ static int grant(struct volume *v, struct node *from, bool writes, const struct 
 /* What the volume was recorded as; what is no format of images (a partition's, a CD's file system) lies there as it is. */
 static int put_format(struct node *image, const char *path, const struct volume *v, struct error *err)
 {
-	static const char *const formats[] = { "bochs", "cloop", "dmg", "luks", "parallels", "qcow", "qcow2", "qed",
-					       "vdi",	"vhd",	 "vhdx", "vmdk", "vpc",	      NULL };
+	static const char *const formats[] = { "bochs", "cloop", "dmg", "luks", "parallels", "qcow", "qcow2",
+					       "qed",	"vdi",	 "vhd", "vhdx", "vmdk",	     "vpc",  NULL };
 	const char *format = v->info->format;
 
 	if (node_has(image, path))
 		return 0;
 	if (str_eq(format, "luks") && !node_has(image, "source/encryption") && !node_has(image, "encryption"))
-		return error_set(err, EINVAL,
-				 "the volume '%s' is encrypted: name its secret in <encryption>, or say format 'raw' for a "
-				 "guest that decrypts it itself",
-				 v->obj.name);
+		return error_set(
+			err, EINVAL,
+			"the volume '%s' is encrypted: name its secret in <encryption>, or say format 'raw' for a "
+			"guest that decrypts it itself",
+			v->obj.name);
 	node_set(image, path, format && word_index(formats, format) >= 0 ? format : "raw");
 	return 0;
 }
@@ -147,7 +149,7 @@ static int resolve(struct node *image, bool top, bool writes, const struct who *
 static bool names_volume(const struct node *disk)
 {
 	for (const struct node *image = disk; image; image = node_child(image, "backingStore"))
-		if (node_is(image, "@type", "volume"))
+		if (node_is(image, "@type", "volume") && node_has(image, "source/@pool"))
 			return true;
 	return false;
 }
@@ -192,8 +194,11 @@ void disk_set_source(struct node *disk, const char *text)
 		node_remove(node_child(disk, "source"));
 	if (node_child(disk, "backingStore"))
 		node_remove(node_child(disk, "backingStore"));
-	if (!*text)
+	if (!*text) {
+		if (node_is(disk, "@type", "volume"))
+			node_set(disk, "@type", "file");
 		return;
+	}
 	if (*text == '/' || !slash) {
 		node_set(disk, "@type", block ? "block" : "file");
 		node_set(disk, block ? "source/@dev" : "source/@file", text);

@@ -23,7 +23,8 @@ static void add_image(struct buf *out, const struct node *image)
 	const struct node *source = node_child(image, "source");
 
 	if (node_is(image, "@type", "volume")) {
-		autofree char *text = xasprintf("%s/%s", node_get_or(source, "@pool", ""), node_get_or(source, "@volume", ""));
+		autofree char *text =
+			xasprintf("%s/%s", node_get_or(source, "@pool", ""), node_get_or(source, "@volume", ""));
 
 		add_line(out, 'v', text);
 		return;
@@ -77,7 +78,8 @@ static char *path_of(struct volume *v)
 
 	if (v->info && v->info->path)
 		return xstrdup(v->info->path);
-	dir = v->pool->driver && (v->pool->driver->flags & POOL_FILES) ? node_get(pool_node(v->pool), "target/path") : NULL;
+	dir = v->pool->driver && (v->pool->driver->flags & POOL_FILES) ? node_get(pool_node(v->pool), "target/path")
+								       : NULL;
 	return dir ? xasprintf("%s%s%s", dir, str_ends(dir, "/") ? "" : "/", volume_name(v)) : NULL;
 }
 
@@ -190,6 +192,7 @@ int volume_check_users(struct volume *v, bool writers_only, struct error *err)
 		return claim_check(held->info->claim, writers_only, err);
 	volume_users(held, first_running, &f);
 	if (f.d)
-		return error_set(err, EBUSY, "the running guest '%s' has it: end the guest or unplug it first", f.d->obj.name);
+		return error_set(err, EBUSY, "the running guest '%s' has it: end the guest or unplug it first",
+				 f.d->obj.name);
 	return 0;
 }

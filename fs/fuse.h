@@ -60,9 +60,6 @@ bool calls_going(void);
 void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r, struct error *err);
 
 /* fuse_attr.c */
-/* Is what a file of it shows to be asked for, by its directory's settle, before it is shown? */
-bool slot_settles(const struct slot *s);
-struct place place_parent(const struct place *at); /* the directory that a file of an object lies in */
 void attr_of(const struct place *at, struct stat *st, double *timeout);
 void entry_of(const struct place *at, struct fuse_entry_param *e);
 void scratch_entry(const struct scratch *s, struct fuse_entry_param *e);

@@ -40,18 +40,6 @@ void scratch_entry(const struct scratch *s, struct fuse_entry_param *e)
 
 #define SETTLE_MS 200 /* the kernel holds the directory's lock meanwhile */
 
-bool slot_settles(const struct slot *s)
-{
-	const struct dir_type *type = s->number ? tree_slot(s->parent)->entry->dir : NULL;
-
-	return type && type->settle && !slot_is_dir(s) && (s->entry->fresh == LIVE || s->entry->kind == ENTRY_BYTES);
-}
-
-struct place place_parent(const struct place *at)
-{
-	return (struct place){ .slot = tree_slot(at->slot->parent), .obj = at->obj, .who = at->who };
-}
-
 /* The directory type of DIR if it must be asked before it is answered for. */
 static const struct dir_type *unsettled(const struct place *dir)
 {

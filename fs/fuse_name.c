@@ -9,6 +9,8 @@
 #include <stdio.h>
 
 #include "guard.h"
+#include "links.h"
+#include "names.h"
 
 static int run_make(struct call *c, struct error *err)
 {
@@ -28,22 +30,19 @@ void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
 	autoerror struct error err = { 0 };
 	struct who who = who_of(req);
-	struct place dir, at;
+	struct place dir;
 	struct call *c;
 	int r = place_of(parent, &dir);
 
 	dir.who = &who;
-	if (r == 0 && (!slot_is_dir(dir.slot) || !dir.slot->entry->dir || !dir.slot->entry->dir->make))
-		r = place_lookup(&dir, name, &at) == 0 ? -EEXIST : -EPERM;
-	else if (r == 0 && place_lookup(&dir, name, &at) == 0)
-		r = -EEXIST;
-	if (r < 0) {
-		fuse_reply_err(req, -r);
+	if (r == 0)
+		r = names_may_make(&dir, name, &err);
+	if (r < 0 && err.code) {
+		answer_failure(req, &dir, &who, r, &err);
 		return;
 	}
-	r = object_name_check(name, &err);
 	if (r < 0) {
-		answer_failure(req, &dir, &who, r, &err);
+		fuse_reply_err(req, -r);
 		return;
 	}
 	c = call_new(req, &dir, run_make, reply_made);
@@ -52,30 +51,9 @@ void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 	call_start(c);
 }
 
-/* The kernel asked whether the directory may be changed; the object itself must be writable for this user too, so that who may not
- * even unlink its files does not remove the whole. */
-static bool may_remove(const struct place *at, const struct who *who)
-{
-	char key[PATH_KEY_MAX];
-	struct object *top = place_key(at, key);
-
-	return access_may(top, key, slot_mode(at->slot), who, 02);
-}
-
 static int run_drop(struct call *c, struct error *err)
 {
 	return slot_collection(c->at.slot)->drop(&c->at, err);
-}
-
-static int drop_allowed(const struct place *at, const struct who *who)
-{
-	if (!slot_is_dir(at->slot))
-		return -ENOTDIR;
-	if (!slot_is_object(at->slot) || !slot_collection(at->slot)->drop)
-		return -EPERM;
-	if (guard_holds(at, who->pid))
-		return -ENOTEMPTY;
-	return may_remove(at, who) ? 0 : -EACCES;
 }
 
 void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -88,7 +66,7 @@ void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (r == 0)
 		r = place_lookup(&dir, name, &at);
 	if (r == 0)
-		r = drop_allowed(&at, &who);
+		r = names_may_drop(&at, &who);
 	if (r == 0)
 		call_start(call_new(req, &at, run_drop, NULL));
 	else
@@ -120,28 +98,18 @@ void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	fuse_reply_err(req, -r);
 }
 
-static bool has_document(const struct slot *dir)
-{
-	for (unsigned i = dir->first; i < (unsigned)dir->first + dir->count; i++)
-		if (tree_slot(i)->entry->kind == ENTRY_DOC)
-			return true;
-	return false;
-}
-
 void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
 	struct who who = who_of(req);
 	struct fuse_entry_param e;
 	struct scratch *s;
 	struct handle *h;
-	struct place dir, at;
+	struct place dir;
 	int r = place_of(parent, &dir);
 
 	dir.who = &who;
-	if (r == 0 && place_lookup(&dir, name, &at) == 0)
-		r = -EEXIST;
-	else if (r == 0 && (!has_document(dir.slot) || !scratch_name(name, fi->flags)))
-		r = -EPERM;
+	if (r == 0)
+		r = names_may_create(&dir, name, fi->flags);
 	if (r == 0)
 		r = scratch_make(parent, name, mode, &who, &s, NULL);
 	if (r < 0) {
@@ -158,23 +126,12 @@ void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode,
 
 static int run_commit(struct call *c, struct error *err)
 {
-	struct scratch *s = scratch_of(c->scratch);
-	const struct buf *text = s ? scratch_text(s) : NULL;
-	int r;
+	struct place at;
+	int r = scratch_commit(&c->at, c->name, c->scratch, &c->who, err);
 
-	if (!text || doc_complete((struct str){ text->p, text->n }))
-		return error_set(err, EBADMSG, "the file renamed to this is not one complete document");
-	buf_add(&c->data, text->p, text->n);
-	r = c->at.slot->entry->store(&c->at, (struct str){ c->data.p, c->data.n }, err);
-	if (r == -EINVAL) /* mv would say that it is a directory moved into itself */
-		r = -EBADMSG;
-	if (r < 0)
-		return r;
-	s = scratch_of(c->scratch);
-	if (s)
-		scratch_unlink(s);
-	notify_forget(&c->at);
-	return 0;
+	if (r == 0 && !c->at.obj->gone && place_lookup(&c->at, c->name, &at) == 0)
+		notify_forget(&at);
+	return r;
 }
 
 static void rename_scratch(fuse_req_t req, struct scratch *s, const struct place *dir, const char *name)
@@ -197,7 +154,8 @@ static void rename_scratch(fuse_req_t req, struct scratch *s, const struct place
 		fuse_reply_err(req, EPERM);
 		return;
 	}
-	c = call_new(req, &at, run_commit, NULL);
+	c = call_new(req, dir, run_commit, NULL);
+	c->name = xstrdup(name);
 	scratch_stat(s, &st);
 	c->scratch = st.st_ino;
 	call_start(c);
@@ -210,25 +168,12 @@ static int run_rename(struct call *c, struct error *err)
 	return r == -EINVAL || r == -EXDEV ? -EBADMSG : r;
 }
 
-static int rename_allowed(const struct place *at, const struct place *to, const char *name, const struct who *who)
-{
-	struct place there;
-
-	if (!slot_is_object(at->slot) || !slot_collection(at->slot)->rename)
-		return -EPERM;
-	if (to->slot->number != at->slot->parent)
-		return -EPERM;
-	if (place_lookup(to, name, &there) == 0)
-		return -EEXIST;
-	return may_remove(at, who) ? 0 : -EACCES;
-}
-
 static void rename_object(fuse_req_t req, const struct place *at, const struct place *to, const char *name)
 {
 	struct who who = who_of(req);
 	autoerror struct error err = { 0 };
 	struct call *c;
-	int r = rename_allowed(at, to, name, &who);
+	int r = names_may_rename(at, to, name, &who);
 
 	if (r < 0) {
 		fuse_reply_err(req, -r);

@@ -103,9 +103,9 @@ void notify_forget(const struct place *at)
 static void ring_grew(struct ring *r)
 {
 	if (r == &events_ring || r == &errors_ring)
-		park_wake(&root_object);
+		stream_wake(&root_object);
 	else
-		park_wake(&((struct domain *)container_of(r, struct console, out)->domain)->obj);
+		stream_wake(&((struct domain *)container_of(r, struct console, out)->domain)->obj);
 }
 
 static void changed(struct object *o, unsigned facets)
@@ -159,7 +159,7 @@ void notify_open(void)
 	watcher_add(&watcher);
 	events_ring.grew = errors_ring.grew = ring_grew;
 	console_writable_hook = wake_writers;
-	stream_wake = park_wake;
+	stream_on_wake(park_wake);
 }
 
 void notify_close(void)

@@ -16,6 +16,7 @@
 #include "engine/pool.h"
 #include "engine/store.h"
 #include "fuse.h"
+#include "listen.h"
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000 /* how long tasks and requests that are being cancelled may take to end */
@@ -65,6 +66,8 @@ static void drain(void *arg unused)
 
 static void end(void)
 {
+	if (!ending)
+		listen_close();
 	if (ending)
 		return;
 	ending = true;
@@ -109,6 +112,18 @@ static int engine_open(struct error *err)
 	return r < 0 ? r : pools_open(err);
 }
 
+/* Others find this engine by its socket. */
+static int listen_all(const struct mount_options *o, struct error *err)
+{
+	autofree char *path = listen_socket_path();
+	autofree char *where = xasprintf("unix:%s", path);
+	int r = listen_add(where, err);
+
+	for (size_t i = 0; i < o->listen.n && r == 0; i++)
+		r = listen_add(o->listen.at[i], err);
+	return r;
+}
+
 /* Serves the mount to its end; the exit status. */
 static int serve(const struct mount_options *o, struct error *err)
 {
@@ -130,7 +145,10 @@ static int serve(const struct mount_options *o, struct error *err)
 	if (r >= 0)
 		r = front_open(&front, err);
 	if (r >= 0)
+		r = listen_all(o, err);
+	if (r >= 0)
 		loop_run();
+	listen_close();
 	front_close();
 	if (engine_close()) {
 		tree_close();

@@ -9,6 +9,7 @@ struct mount_options {
 	char *source, *mountpoint; /* owned */
 	char *fuse;		   /* for libfuse, owned */
 	bool foreground;
+	struct vec listen; /* owned texts: where else clients come in */
 };
 
 /* Reads "-o" texts into *O and config.  -EINVAL names what is not known. */

@@ -167,6 +167,18 @@ const struct dir_type *slot_collection(const struct slot *s)
 	return slots[s->parent].entry->dir;
 }
 
+bool slot_settles(const struct slot *s)
+{
+	const struct dir_type *type = s->number ? tree_slot(s->parent)->entry->dir : NULL;
+
+	return type && type->settle && !slot_is_dir(s) && (s->entry->fresh == LIVE || s->entry->kind == ENTRY_BYTES);
+}
+
+struct place place_parent(const struct place *at)
+{
+	return (struct place){ .slot = tree_slot(at->slot->parent), .obj = at->obj, .who = at->who };
+}
+
 int place_of(uint64_t ino, struct place *at)
 {
 	uint64_t serial = ino >> SERIAL_SHIFT;

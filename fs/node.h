@@ -37,6 +37,9 @@ void place_stat(const struct place *at, struct stat *st);
 bool slot_is_dir(const struct slot *s);
 /* Is it the directory of an object (something that mkdir made or could have made)? */
 bool slot_is_object(const struct slot *s);
+/* Is what a file of it shows to be asked for, by its directory's settle, before it is shown? */
+bool slot_settles(const struct slot *s);
+struct place place_parent(const struct place *at); /* the directory that a file of an object lies in */
 /* The collection's operations for an object's directory. */
 const struct dir_type *slot_collection(const struct slot *s);
 

@@ -85,6 +85,12 @@ static int set_nothing(struct mount_options *o unused, const char *value unused,
 	return 0;
 }
 
+static int set_listen(struct mount_options *o, const char *value, struct error *err unused)
+{
+	vec_add(&o->listen, xstrdup(value));
+	return 0;
+}
+
 static int set_ro(struct mount_options *o, const char *value unused, struct error *err unused)
 {
 	fuse_add(o, "ro");
@@ -97,6 +103,7 @@ static const struct option option_rows[] = {
 	{ "guest_user", set_guest_user, true },
 	{ "kvm", set_kvm, true },
 	{ "list_all", set_list_all, false },
+	{ "listen", set_listen, true },
 	{ "timeout", set_timeout, true },
 	{ "ro", set_ro, false },
 	{ "rw", set_nothing, false }, /* these are so anyway */
@@ -155,4 +162,5 @@ void mount_options_free(struct mount_options *o)
 	free(take(&o->source));
 	free(take(&o->mountpoint));
 	free(take(&o->fuse));
+	vec_clear(&o->listen, free);
 }

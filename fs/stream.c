@@ -8,7 +8,24 @@
  */
 #include "stream.h"
 
-void (*stream_wake)(struct object *o);
+static void (*wakers[4])(struct object *o);
+
+void stream_on_wake(void (*fn)(struct object *o))
+{
+	for (size_t i = 0; i < ARRAY_SIZE(wakers); i++) {
+		if (wakers[i] && wakers[i] != fn)
+			continue;
+		wakers[i] = fn;
+		return;
+	}
+	abort();
+}
+
+void stream_wake(struct object *o)
+{
+	for (size_t i = 0; i < ARRAY_SIZE(wakers) && wakers[i]; i++)
+		wakers[i](o);
+}
 
 uint64_t ring_shown(const struct ring *r)
 {

@@ -11,7 +11,8 @@ void ring_open(struct handle *h, const struct ring *r);
 ssize_t ring_read_at(struct handle *h, const struct ring *r, uint64_t off, char *out, size_t n); /* 0: nothing yet */
 bool ring_more(const struct handle *h, const struct ring *r);
 
-/* Set by the front end: something of O that streams show has grown or changed. */
-extern void (*stream_wake)(struct object *o);
+/* Something of O that streams show has grown or changed: told to each front end. */
+void stream_wake(struct object *o);
+void stream_on_wake(void (*fn)(struct object *o));
 
 #endif

@@ -147,6 +147,7 @@ errno_text() {
 	EHOSTUNREACH)	echo 'No route to host' ;;
 	ESTALE)		echo 'Stale file handle' ;;
 	EREMOTEIO)	echo 'Remote I/O error' ;;
+	ELOOP)		echo 'Too many levels of symbolic links' ;;
 	ECANCELED)	echo 'Operation canceled' ;;
 	*)		echo "errno_text: add $1 to tests/lib.sh" >&2; return 1 ;;
 	esac

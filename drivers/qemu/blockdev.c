@@ -126,7 +126,8 @@ static void claim(struct chain *c, const struct image *im, const struct node *so
 {
 	autofree char *key = str_eq(im->type, "network") ? source_key(source) : NULL;
 
-	if (str_eq(im->type, "block") && node_has(source, "@granted")) /* a pool's device, opened with the pool's rights */
+	if (str_eq(im->type, "block") &&
+	    node_has(source, "@granted")) /* a pool's device, opened with the pool's rights */
 		((struct plan_file *)c->plan->files.at[c->plan->files.n - 1])->ours = true;
 	if (is_local(im->type) || key)
 		plan_claim(c->plan, c->disk, key, !im->ro);
@@ -281,6 +282,7 @@ static int format_key(struct chain *c, const struct image *im, const char **form
 static int format_node(struct chain *c, const struct image *im, char *storage, const char *below, char **top,
 		       struct error *err)
 {
+	static const char *const with_backing[] = { "qcow2", "qcow", "qed", "vmdk", NULL };
 	const char *format = qemu_format(im->format);
 	json_t *props = json_object();
 	char *name = node_name_of(c, im->depth, "format");
@@ -300,7 +302,7 @@ static int format_node(struct chain *c, const struct image *im, char *storage, c
 	props_str(props, "file", storage);
 	if (below && *below)
 		props_str(props, "backing", below);
-	else if (below && !str_eq(format, "raw") && !str_eq(format, "luks"))
+	else if (below && word_index(with_backing, format) >= 0) /* the others have no such property */
 		json_object_set_new(props, "backing", json_null());
 	plan_item(c->plan, ITEM_BLOCKDEV, props);
 	return 0;

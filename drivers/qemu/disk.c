@@ -116,7 +116,8 @@ static int complete(struct complete *c, struct node *disk, struct error *err)
 	if (!node_has(disk, "driver/@name"))
 		node_set(disk, "driver/@name", "qemu");
 	/* the pool knows the format of a volume */
-	if (!node_has(disk, "driver/@type") && !node_is(disk, "@type", "vhostuser") && !node_is(disk, "@type", "volume"))
+	if (!node_has(disk, "driver/@type") && !node_is(disk, "@type", "vhostuser") &&
+	    !node_is(disk, "@type", "volume"))
 		node_set(disk, "driver/@type", node_is(disk, "@type", "dir") ? "fat" : "raw");
 	if (node_is(disk, "@device", "cdrom") && !node_has(disk, "readonly"))
 		node_make(disk, "readonly");

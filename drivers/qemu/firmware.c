@@ -269,8 +269,8 @@ static int plan_variables(struct plan *p, const struct node *os, struct error *e
 	json_t *storage;
 
 	if (source && !node_has(source, "@file"))
-		storage = blockdev_of_source(p, source, node_get_or(os, "nvram/@type", "file"), O_RDWR,
-					     "nvram", "UEFI variables", err);
+		storage = blockdev_of_source(p, source, node_get_or(os, "nvram/@type", "file"), O_RDWR, "nvram",
+					     "UEFI variables", err);
 	else
 		storage = file_node(p, path, O_RDWR, "UEFI variables");
 	if (!storage)

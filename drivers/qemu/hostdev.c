@@ -104,8 +104,8 @@ static int plan_scsi(struct plan *p, const struct node *n, json_t *props, struct
 	json_t *node;
 
 	if (node_is(n, "source/@protocol", "iscsi"))
-		node = blockdev_of_source(p, node_child(n, "source"), "network", ro ? O_RDONLY : O_RDWR,
-					  qemu_alias(n), "hostdev", err);
+		node = blockdev_of_source(p, node_child(n, "source"), "network", ro ? O_RDONLY : O_RDWR, qemu_alias(n),
+					  "hostdev", err);
 	else
 		node = json_pack("{s:s,s:s}", "driver", "host_device", "filename",
 				 "/dev/sg0"); /* found by the adapter at a start */

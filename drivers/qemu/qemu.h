@@ -98,8 +98,8 @@ struct plan {
 	unsigned next_file; /* number of the next file; hot-plug starts above all that were used */
 	bool dry;	    /* domfs check: the user's own paths stand where descriptors would */
 	bool hotplug;
-	bool undo;		   /* of what is to go: no secret is looked up */
-	struct who owner;	   /* of the domain: what he may not read, his guest does not get */
+	bool undo;	     /* of what is to go: no secret is looked up */
+	struct who owner;    /* of the domain: what he may not read, his guest does not get */
 	const char *run_dir; /* where sockets and logs lie; in a dry run a made-up one */
 	const char *name;
 };

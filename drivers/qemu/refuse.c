@@ -100,12 +100,8 @@ static const struct {
 	const char *element;
 	int (*fn)(const struct node *n, struct error *err);
 } checks[] = {
-	{ "disk", qemu_disk_refusal },
-	{ "hostdev", refuse_hostdev },
-	{ "filesystem", refuse_filesystem },
-	{ "controller", refuse_controller },
-	{ "interface", refuse_interface },
-	{ "memory", refuse_memory },
+	{ "disk", qemu_disk_refusal },	     { "hostdev", refuse_hostdev },	{ "filesystem", refuse_filesystem },
+	{ "controller", refuse_controller }, { "interface", refuse_interface }, { "memory", refuse_memory },
 	{ "shmem", refuse_shmem },
 };
 

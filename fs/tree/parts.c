@@ -193,10 +193,11 @@ static int volume_store(const struct place *at, struct str target, struct error 
 	autofree char *volume = target.n ? volume_of_link(target) : xstrdup("");
 
 	if (!volume)
-		return error_set(err, EINVAL,
-				 "'%.*s' leads to no volume: link to ../../../../pools/POOL/volumes/VOLUME, or write a path to "
-				 "source",
-				 (int)target.n, target.p);
+		return error_set(
+			err, EINVAL,
+			"'%.*s' leads to no volume: link to ../../../../pools/POOL/volumes/VOLUME, or write a path to "
+			"source",
+			(int)target.n, target.p);
 	return disk_source_store(part_of(at->obj), at->slot->view, str_of(volume), at->who, err);
 }
 

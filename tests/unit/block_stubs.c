@@ -21,7 +21,8 @@ void bulk_free(struct bulk *b)
 	close(b->fd);
 	free(b);
 }
-int image_header(struct str head unused, uint64_t size unused, const char *format unused, struct volume_info *info unused, struct error *err)
+int image_header(struct str head unused, uint64_t size unused, const char *format unused,
+		 struct volume_info *info unused, struct error *err)
 {
 	return error_set(err, ENOTSUP, "no");
 }
@@ -29,7 +30,8 @@ int tools_missing(const char *const *pairs unused, struct buf *state unused)
 {
 	return 0;
 }
-int pool_offload(struct pool *p unused, int (*fn)(void *arg), void *arg, void (*free_arg)(void *), int64_t timeout_ms, struct error *err unused)
+int pool_offload(struct pool *p unused, int (*fn)(void *arg), void *arg, void (*free_arg)(void *), int64_t timeout_ms,
+		 struct error *err unused)
 {
 	struct worker *w = worker_new("test");
 	int r = offload(w, fn, arg, free_arg, timeout_ms);

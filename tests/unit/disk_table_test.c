@@ -8,8 +8,8 @@
 
 #include <cmocka.h>
 
-#include "../../drivers/storage/disk_table.h"
 #include "../../drivers/storage/discover.h"
+#include "../../drivers/storage/disk_table.h"
 #include "../../drivers/storage/signature.h"
 #include "engine/spawn.h"
 #include "in_task.h"
@@ -39,8 +39,8 @@ static void reading(void **state unused)
 	autotable struct table t = { 0 };
 	struct pool_usage u;
 
-	parse(DOS(PART("sdb6", 28672, 2048, "8e") "," PART("sdb1", 2048, 20480, "83") ","
-		       PART("sdb2", 22528, 81920, "f") "," PART("sdb5", 24576, 2048, "82")),
+	parse(DOS(PART("sdb6", 28672, 2048, "8e") "," PART("sdb1", 2048, 20480, "83") "," PART(
+		      "sdb2", 22528, 81920, "f") "," PART("sdb5", 24576, 2048, "82")),
 	      &t);
 	assert_int_equal(t.n, 4);
 	assert_string_equal(partition_name(&t.parts[0]), "sdb1");
@@ -60,10 +60,16 @@ static void reading(void **state unused)
 static void lies(void **state unused)
 {
 	static const char *const bad[] = {
-		"", "[]", "{}", "{\"partitiontable\":{}}", "{\"partitiontable\":{\"label\":\"gpt\"}}",
+		"",
+		"[]",
+		"{}",
+		"{\"partitiontable\":{}}",
+		"{\"partitiontable\":{\"label\":\"gpt\"}}",
 		"{\"partitiontable\":{\"label\":\"gpt\",\"device\":\"/dev/x\",\"sectorsize\":3}}",
-		DOS(PART("sdb1", 2048, 18446744073709551615, "83")), DOS(PART("sdb1", 99999999, 1, "83")),
-		DOS(PART("sdb1", 2048, 524287, "83")), DOS("{\"start\":1,\"size\":1}"),
+		DOS(PART("sdb1", 2048, 18446744073709551615, "83")),
+		DOS(PART("sdb1", 99999999, 1, "83")),
+		DOS(PART("sdb1", 2048, 524287, "83")),
+		DOS("{\"start\":1,\"size\":1}"),
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(bad); i++) {
@@ -105,14 +111,13 @@ static void not_placed(const char *json, const char *name, const char *format, u
 		fail_msg("%s", error_text(&err));
 }
 
-#define GPT_HOLE                                                                                                       \
-	GPT(PART("nvme0n1p1", 2048, 20480, LINUX_GUID) "," PART("nvme0n1p3", 26624, 2048, LINUX_GUID))
+#define GPT_HOLE GPT(PART("nvme0n1p1", 2048, 20480, LINUX_GUID) "," PART("nvme0n1p3", 26624, 2048, LINUX_GUID))
 #define DOS_LOGICAL                                                                                                    \
-	DOS(PART("sdb1", 2048, 20480, "83") "," PART("sdb2", 22528, 81920, "5") "," PART("sdb5", 24576, 2048, "83") "," \
-	    PART("sdb6", 32768, 2048, "83"))
+	DOS(PART("sdb1", 2048, 20480, "83") "," PART("sdb2", 22528, 81920, "5") "," PART(                              \
+		"sdb5", 24576, 2048, "83") "," PART("sdb6", 32768, 2048, "83"))
 #define DOS_FULL                                                                                                       \
-	DOS(PART("sdb1", 2048, 2048, "83") "," PART("sdb2", 4096, 2048, "83") "," PART("sdb3", 6144, 2048, "83") ","  \
-	    PART("sdb4", 8192, 2048, "83"))
+	DOS(PART("sdb1", 2048, 2048, "83") "," PART("sdb2", 4096, 2048, "83") "," PART(                                \
+		"sdb3", 6144, 2048, "83") "," PART("sdb4", 8192, 2048, "83"))
 
 static void places(void **state unused)
 {
@@ -223,7 +228,7 @@ static void add(const char *path, const char *suffix, const char *format, uint64
 	assert_int_equal(after.n, before.n + 1);
 }
 
-static void delete(const char *path, const char *number)
+static void delete (const char *path, const char *number)
 {
 	const char *const argv[] = { "sfdisk", "--quiet", "--no-reread", "--delete", path, number, NULL };
 
@@ -245,11 +250,12 @@ static void with_sfdisk(void *arg)
 	add(image->path, "1", "linux", 20 * MIB);
 	add(image->path, "2", "linux-lvm", 10 * MIB);
 	add(image->path, "3", "linux-swap", 10 * MIB);
-	delete(image->path, "2");
+	delete (image->path, "2");
 	add(image->path, "2", "fat32", 5 * MIB); /* into the hole, with its number */
 	add(image->path, "4", "linux-raid", 5 * MIB);
 	sfdisk_says(image->path, &t);
-	assert_int_equal(table_find(&t, strrchr(t.parts[3].node, '/') + 1)->start, 22 * MIB / 512 + 5 * MIB / 512 - 2048);
+	assert_int_equal(table_find(&t, strrchr(t.parts[3].node, '/') + 1)->start,
+			 22 * MIB / 512 + 5 * MIB / 512 - 2048);
 	table_usage(&t, &u);
 	assert_true(u.available > 200 * MIB && u.available + u.allocation <= u.capacity);
 	run(make, "label: dos\n");
@@ -259,9 +265,9 @@ static void with_sfdisk(void *arg)
 	add(image->path, "6", "fat16", 10 * MIB);
 	add(image->path, "7", "linux", MIB);
 	add(image->path, "3", "linux-swap", MIB);
-	delete(image->path, "7");
+	delete (image->path, "7");
 	add(image->path, "7", "linux", 16 * MIB); /* all that is left in there */
-	delete(image->path, "1");
+	delete (image->path, "1");
 	add(image->path, "1", "fat32", 20 * MIB);
 }
 
@@ -322,10 +328,14 @@ static void disks_of_lsblk(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(reading),	      cmocka_unit_test(lies),
-		cmocka_unit_test(places),	      cmocka_unit_test(refusals),
-		cmocka_unit_test(removing),	      cmocka_unit_test(labels),
-		cmocka_unit_test(agrees_with_sfdisk), cmocka_unit_test(signatures),
+		cmocka_unit_test(reading),
+		cmocka_unit_test(lies),
+		cmocka_unit_test(places),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(removing),
+		cmocka_unit_test(labels),
+		cmocka_unit_test(agrees_with_sfdisk),
+		cmocka_unit_test(signatures),
 		cmocka_unit_test(disks_of_lsblk),
 	};
 

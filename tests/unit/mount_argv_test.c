@@ -130,9 +130,10 @@ static const struct {
 static void refusals(void **state unused)
 {
 	for (size_t i = 0; i < ARRAY_SIZE(refused); i++) {
-		autofree char *text = xasprintf("<pool type='%s'><name>p</name><source>%s</source><target><path>%s</path>"
-						"</target></pool>",
-						refused[i].type, refused[i].source, refused[i].target);
+		autofree char *text =
+			xasprintf("<pool type='%s'><name>p</name><source>%s</source><target><path>%s</path>"
+				  "</target></pool>",
+				  refused[i].type, refused[i].source, refused[i].target);
 		autodoc struct doc *d = parsed(text);
 		autoerror struct error err = { 0 };
 
@@ -357,12 +358,18 @@ static void gluster_volumes(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands),	     cmocka_unit_test(credentials_are_in_no_command),
-		cmocka_unit_test(refusals),	     cmocka_unit_test(version_is_for_nfs),
-		cmocka_unit_test(source_in_one_line), cmocka_unit_test(corpus),
-		cmocka_unit_test(corpus_gluster),    cmocka_unit_test(mounts),
-		cmocka_unit_test(same_sources),	     cmocka_unit_test(ourselves_use),
-		cmocka_unit_test(exports),	     cmocka_unit_test(gluster_volumes),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(credentials_are_in_no_command),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(version_is_for_nfs),
+		cmocka_unit_test(source_in_one_line),
+		cmocka_unit_test(corpus),
+		cmocka_unit_test(corpus_gluster),
+		cmocka_unit_test(mounts),
+		cmocka_unit_test(same_sources),
+		cmocka_unit_test(ourselves_use),
+		cmocka_unit_test(exports),
+		cmocka_unit_test(gluster_volumes),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

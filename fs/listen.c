@@ -1,0 +1,235 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Listening sockets: see listen.h. */
+#include "listen.h"
+
+#include <arpa/inet.h>
+#include <fcntl.h>
+#include <inttypes.h>
+#include <netdb.h>
+#include <netinet/tcp.h>
+#include <stdio.h>
+#include <sys/queue.h>
+#include <sys/socket.h>
+#include <sys/stat.h>
+#include <sys/un.h>
+#include <unistd.h>
+
+#include "engine/driver.h"
+#include "engine/event.h"
+#include "engine/loop.h"
+#include "p9/server.h"
+
+#define CONNECTIONS_MAX 2048
+
+struct listener {
+	int fd;
+	char *path; /* a unix socket's, to be removed */
+	struct loop_fd *watch;
+	TAILQ_ENTRY(listener) list;
+};
+
+static TAILQ_HEAD(, listener) listeners = TAILQ_HEAD_INITIALIZER(listeners);
+static unsigned connections;
+
+static void gone(void *arg unused)
+{
+	connections--;
+}
+
+/* ---- who is it ---- */
+
+static bool peer_unix(int fd, struct who *who)
+{
+	struct ucred c;
+	socklen_t n = sizeof(c);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_PEERCRED, &c, &n) < 0)
+		return false;
+	*who = (struct who){ .uid = c.uid, .gid = c.gid, .pid = c.pid };
+	return true;
+}
+
+/* As /proc/net/tcp writes an address: words in the machine's order, in hex. */
+static void hex_address(const struct sockaddr_storage *a, char out[48])
+{
+	const uint32_t *w = a->ss_family == AF_INET6 ? (const uint32_t *)&((const struct sockaddr_in6 *)a)->sin6_addr
+						     : (const uint32_t *)&((const struct sockaddr_in *)a)->sin_addr;
+	unsigned port = ntohs(a->ss_family == AF_INET6 ? ((const struct sockaddr_in6 *)a)->sin6_port
+						       : ((const struct sockaddr_in *)a)->sin_port);
+
+	if (a->ss_family == AF_INET6)
+		snprintf(out, 48, "%08X%08X%08X%08X:%04X", w[0], w[1], w[2], w[3], port);
+	else
+		snprintf(out, 48, "%08X:%04X", w[0], port);
+}
+
+static bool is_loopback(const struct sockaddr_storage *a)
+{
+	if (a->ss_family == AF_INET6)
+		return IN6_IS_ADDR_LOOPBACK(&((const struct sockaddr_in6 *)a)->sin6_addr);
+	return (ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24) == 127;
+}
+
+/* The uid of the process at the other end of a connection within this machine: columns 2, 3 and 8 of /proc/net/tcp. */
+static bool peer_tcp(int fd, struct who *who)
+{
+	struct sockaddr_storage ours = { 0 }, theirs = { 0 };
+	socklen_t n = sizeof(ours), m = sizeof(theirs);
+	char us[48], them[48], line[512];
+	bool found = false;
+	FILE *f;
+
+	if (getsockname(fd, (struct sockaddr *)&ours, &n) < 0 || getpeername(fd, (struct sockaddr *)&theirs, &m) < 0)
+		return false;
+	if (!is_loopback(&ours) || !is_loopback(&theirs))
+		return false;
+	hex_address(&ours, us);
+	hex_address(&theirs, them);
+	f = fopen(ours.ss_family == AF_INET6 ? "/proc/net/tcp6" : "/proc/net/tcp", "re");
+	while (f && !found && fgets(line, sizeof(line), f)) {
+		char local[64], remote[64];
+		unsigned uid;
+		found = sscanf(line, " %*d: %63s %63s %*x %*s %*s %*s %u", local, remote, &uid) == 3 &&
+			!strcmp(local, them) && !strcmp(remote, us);
+		if (found)
+			*who = (struct who){ .uid = uid, .gid = (gid_t)-1 };
+	}
+	if (f)
+		fclose(f);
+	return found;
+}
+
+static void on_connection(void *arg, int events unused)
+{
+	struct listener *l = arg;
+	int fd = accept4(l->fd, NULL, NULL, SOCK_CLOEXEC | SOCK_NONBLOCK), one = 1;
+	autofree char *peer = NULL;
+	struct who who;
+
+	if (fd < 0)
+		return;
+	if (connections >= CONNECTIONS_MAX || !(l->path ? peer_unix(fd, &who) : peer_tcp(fd, &who))) {
+		close(fd); /* nobody that could be told from anybody else */
+		return;
+	}
+	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* of a unix socket it fails */
+	peer = l->path ? xasprintf("unix:%d", who.pid) : xstrdup("tcp");
+	connections++;
+	p9_serve(fd, fd, &who, peer, gone, NULL);
+}
+
+static void add(int fd, const char *path)
+{
+	struct listener *l = xcalloc(1, sizeof(*l));
+
+	l->fd = fd;
+	l->path = xstrdup(path);
+	l->watch = loop_watch(fd, LOOP_READ, on_connection, l);
+	TAILQ_INSERT_TAIL(&listeners, l, list);
+}
+
+/* ---- where ---- */
+
+char *listen_socket_path(void)
+{
+	return xasprintf("%s/domfs.sock", config.run_dir);
+}
+
+/* Anybody may knock: what he then may do is what the rights of each node say. */
+static int listen_unix(const char *path, struct error *err)
+{
+	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	int fd;
+
+	if (strlen(path) >= sizeof(a.sun_path))
+		return error_set(err, ENAMETOOLONG, "'%s': the path of a socket has at most %zu bytes", path,
+				 sizeof(a.sun_path) - 1);
+	strcpy(a.sun_path, path);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd < 0)
+		return error_set(err, errno, "socket: %s", strerror(errno));
+	unlink(path); /* of one that was killed: the lock of the state directory says that nobody else is here */
+	if (bind(fd, (struct sockaddr *)&a, sizeof(a)) < 0 || chmod(path, 0666) < 0 || listen(fd, 128) < 0) {
+		int code = errno;
+		close(fd);
+		return error_set(err, code, "cannot listen on '%s': %s", path, strerror(code));
+	}
+	add(fd, path);
+	return 0;
+}
+
+static int split(const char *text, char **host, char **port, struct error *err)
+{
+	const char *colon = strrchr(text, ':');
+	size_t n = colon ? (size_t)(colon - text) : 0;
+
+	if (!colon || !colon[1] || !n)
+		return error_set(err, EINVAL, "'%s': expected ADDRESS:PORT", text);
+	if (text[0] == '[' && text[n - 1] == ']')
+		*host = xstrndup(text + 1, n - 2);
+	else
+		*host = xstrndup(text, n);
+	*port = xstrdup(colon + 1);
+	return 0;
+}
+
+static int listen_tcp(const char *where, struct error *err)
+{
+	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
+				  .ai_socktype = SOCK_STREAM };
+	autofree char *host = NULL, *port = NULL;
+	struct addrinfo *a;
+	struct sockaddr_storage s;
+	int fd, one = 1, r = split(where, &host, &port, err);
+
+	if (r < 0)
+		return r;
+	if (getaddrinfo(str_eq(host, "localhost") ? "127.0.0.1" : host, port, &hints, &a))
+		return error_set(err, EINVAL, "'%s' is no numeric address and port", where);
+	memcpy(&s, a->ai_addr, a->ai_addrlen);
+	if (!is_loopback(&s)) {
+		freeaddrinfo(a);
+		return error_set(
+			err, EPERM,
+			"'%s': over plain TCP nobody can be told from anybody else: use 127.0.0.1 or ::1 and ssh, or "
+			"tls://",
+			where);
+	}
+	fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (fd >= 0)
+		setsockopt(fd, SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+	if (fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, 128) < 0)
+		r = error_set(err, errno, "cannot listen on '%s': %s", where, strerror(errno));
+	freeaddrinfo(a);
+	if (r < 0) {
+		base_close_p(&fd);
+		return r;
+	}
+	add(fd, NULL);
+	return 0;
+}
+
+int listen_add(const char *where, struct error *err)
+{
+	if (str_starts(where, "unix:"))
+		return listen_unix(where + strlen("unix:"), err);
+	if (str_starts(where, "tcp://"))
+		return listen_tcp(where + strlen("tcp://"), err);
+	return error_set(err, EINVAL, "'%s': expected unix:PATH or tcp://ADDRESS:PORT", where);
+}
+
+void listen_close(void)
+{
+	struct listener *l;
+
+	while ((l = TAILQ_FIRST(&listeners))) {
+		TAILQ_REMOVE(&listeners, l, list);
+		loop_unwatch(l->watch);
+		close(l->fd);
+		if (l->path)
+			unlink(l->path);
+		free(l->path);
+		free(l);
+	}
+	p9_close_all();
+}

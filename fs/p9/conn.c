@@ -1,0 +1,247 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * A 9P connection.  Each request is a task, begun in the order of arrival: what does not wait is answered before the next one is looked
+ * at, and a request on a fid that a walk is still looking for waits for that walk; so a client may send a whole walk, open, read and clunk at
+ * once.  Only then are they answered out of order.
+ */
+#include "p9.h"
+
+#include "engine/loop.h"
+
+#define SILENCE_MS 10000 /* who says nothing at all is not kept */
+
+static TAILQ_HEAD(, p9_conn) conns = TAILQ_HEAD_INITIALIZER(conns);
+
+static p9_run *const runs[256] = {
+	[P9_TVERSION] = p9_version,
+	[P9_TATTACH] = p9_attach,
+	[P9_TWALK] = p9_walk,
+	[P9_TCLUNK] = p9_clunk,
+	[P9_TREMOVE] = p9_remove,
+	[P9_TGETATTR] = p9_getattr,
+	[P9_TSETATTR] = p9_setattr,
+	[P9_TSTATFS] = p9_statfs,
+	[P9_TREADLINK] = p9_readlink,
+	[P9_TREADDIR] = p9_readdir,
+	[P9_TLOPEN] = p9_lopen,
+	[P9_TLCREATE] = p9_lcreate,
+	[P9_TREAD] = p9_read,
+	[P9_TWRITE] = p9_write,
+	[P9_TFSYNC] = p9_fsync,
+	[P9_TLOCK] = p9_lock,
+	[P9_TGETLOCK] = p9_getlock,
+	[P9_TMKDIR] = p9_mkdir,
+	[P9_TUNLINKAT] = p9_unlinkat,
+	[P9_TRENAMEAT] = p9_renameat,
+	[P9_TRENAME] = p9_rename,
+	[P9_TSYMLINK] = p9_symlink,
+	[P9_TMKNOD] = p9_mknod,
+	[P9_TLINK] = p9_link,
+	[P9_TXATTRWALK] = p9_xattrwalk,
+	[P9_TXATTRCREATE] = p9_xattrcreate,
+	[P9_TGET] = p9_get,
+	[P9_TLIST] = p9_list,
+	[P9_TPUT] = p9_put,
+	[P9_TWATCH] = p9_watch,
+	[P9_TPOLL] = p9_poll,
+};
+
+static void conn_unref(struct p9_conn *c)
+{
+	if (--c->refs)
+		return;
+	hash_free(c->fids);
+	buf_clear(&c->out);
+	free(c->peer);
+	free(c);
+}
+
+static void send(struct p9_conn *c, const struct p9_msg *m)
+{
+	if (c->closed)
+		return;
+	p9_encode(m, &c->out);
+	link_send(c->link, &c->out);
+}
+
+static void send_error(struct p9_conn *c, const struct p9_req *q, int r, const struct error *err)
+{
+	struct p9_msg m = { .type = P9_RLERROR, .tag = q->msg.tag, .ecode = -r };
+
+	if (c->own && q->msg.type >= P9_TGET) {
+		m.type = P9_RFAIL;
+		m.name = str_of(error_text(err));
+	}
+	send(c, &m);
+}
+
+/* Rflush comes after whatever answer there was. */
+static void answer_flushes(struct p9_req *q)
+{
+	for (size_t i = 0; i < q->flushes.n; i++) {
+		struct p9_msg m = { .type = P9_TFLUSH + 1, .tag = (uintptr_t)q->flushes.at[i] };
+		send(q->conn, &m);
+	}
+}
+
+static void req_end(struct p9_req *q)
+{
+	struct p9_conn *c = q->conn;
+
+	answer_flushes(q);
+	TAILQ_REMOVE(&c->reqs, q, list);
+	if (c->nreqs-- == P9_REQUESTS_MAX && !c->closed)
+		link_pause(c->link, false);
+	vec_clear(&q->flushes, NULL);
+	buf_clear(&q->bytes);
+	buf_clear(&q->text);
+	free(q);
+	conn_unref(c);
+}
+
+static void run(void *arg)
+{
+	struct p9_req *q = arg;
+	struct p9_msg out = { .type = q->msg.type + 1, .tag = q->msg.tag };
+	autoerror struct error err = { 0 };
+	int r;
+
+	q->task = task_self();
+	r = runs[q->msg.type](q, &out, &err);
+	if (r == -ECANCELED)
+		r = -EINTR;
+	if (r < 0)
+		send_error(q->conn, q, r, &err);
+	else
+		send(q->conn, &out);
+	req_end(q);
+}
+
+static void flush(struct p9_conn *c, const struct p9_msg *m)
+{
+	struct p9_msg reply = { .type = P9_TFLUSH + 1, .tag = m->tag };
+	struct p9_req *q;
+
+	TAILQ_FOREACH(q, &c->reqs, list) {
+		if (q->msg.tag != m->oldtag)
+			continue;
+		vec_add(&q->flushes, (void *)(uintptr_t)m->tag);
+		q->flushed = true;
+		task_cancel(q->task);
+		return;
+	}
+	send(c, &reply);
+}
+
+static void close_conn(struct p9_conn *c)
+{
+	struct p9_req *q;
+
+	if (c->closed)
+		return;
+	c->closed = true;
+	TAILQ_REMOVE(&conns, c, list);
+	loop_untimer(take(&c->silence));
+	link_free(take(&c->link));
+	TAILQ_FOREACH(q, &c->reqs, list)
+		task_cancel(q->task);
+	p9_fids_clear(c);
+	if (c->ended)
+		c->ended(c->arg);
+	conn_unref(c);
+}
+
+static void refuse(struct p9_conn *c, const struct error *err)
+{
+	log_line("9p: %s: %s: closed", c->peer, error_text(err));
+	close_conn(c);
+}
+
+static bool acceptable(struct p9_conn *c, const struct p9_msg *m, struct error *err)
+{
+	if (m->type == P9_TFLUSH)
+		return true;
+	if (!runs[m->type] || (m->type >= P9_TGET && !c->own))
+		return error_set(err, EBADMSG, "%s is no request that is served", p9_name(m->type)) == 0;
+	if (!c->msize && m->type != P9_TVERSION)
+		return error_set(err, EBADMSG, "%s before Tversion", p9_name(m->type)) == 0;
+	return true;
+}
+
+static void on_message(void *arg, struct str bytes)
+{
+	struct p9_conn *c = arg;
+	autoerror struct error err = { 0 };
+	struct p9_req *q = xcalloc(1, sizeof(*q));
+
+	buf_add(&q->bytes, bytes.p, bytes.n);
+	if (p9_decode((struct str){ q->bytes.p, q->bytes.n }, &q->msg, &err) < 0 || !acceptable(c, &q->msg, &err) ||
+	    (c->msize && bytes.n > c->msize)) {
+		bool answered = q->msg.type == P9_TAUTH && c->msize;
+		if (answered) /* who wants to authenticate here has done so already: by the link */
+			send(c, &(struct p9_msg){ .type = P9_RLERROR, .tag = q->msg.tag, .ecode = ENOENT });
+		else
+			refuse(c, &err);
+		buf_clear(&q->bytes);
+		free(q);
+		return;
+	}
+	if (q->msg.type == P9_TFLUSH) {
+		flush(c, &q->msg);
+		buf_clear(&q->bytes);
+		free(q);
+		return;
+	}
+	q->conn = c;
+	c->refs++;
+	TAILQ_INSERT_TAIL(&c->reqs, q, list);
+	if (++c->nreqs == P9_REQUESTS_MAX)
+		link_pause(c->link, true);
+	task_start(run, q);
+}
+
+static void on_ended(void *arg, const struct error *err)
+{
+	struct p9_conn *c = arg;
+
+	if (err->code && err->code != ECONNRESET && err->code != EPIPE)
+		log_line("9p: %s: %s", c->peer, error_text(err));
+	close_conn(c);
+}
+
+static const struct link_ops link_ops = { .message = on_message, .ended = on_ended };
+
+static void on_silence(void *arg)
+{
+	struct p9_conn *c = arg;
+
+	c->silence = NULL;
+	if (!c->msize)
+		close_conn(c);
+}
+
+struct p9_conn *p9_serve(int in, int out, const struct who *who, const char *peer, void (*ended)(void *arg), void *arg)
+{
+	struct p9_conn *c = xcalloc(1, sizeof(*c));
+
+	c->who = *who;
+	c->root = who->uid == 0;
+	c->peer = xstrdup(peer);
+	c->refs = 1;
+	c->ended = ended;
+	c->arg = arg;
+	c->fids = hash_new();
+	TAILQ_INIT(&c->reqs);
+	TAILQ_INSERT_TAIL(&conns, c, list);
+	c->silence = loop_timer(SILENCE_MS, on_silence, c);
+	c->link = link_new(in, out, P9_MSIZE_MAX, &link_ops, c);
+	return c;
+}
+
+void p9_close_all(void)
+{
+	struct p9_conn *c;
+
+	while ((c = TAILQ_FIRST(&conns)))
+		close_conn(c);
+}

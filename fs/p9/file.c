@@ -1,0 +1,302 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Open files: open, read, write, fsync; reading what is not there yet. */
+#include "p9.h"
+
+#include <fcntl.h>
+
+#include "fs/names.h"
+#include "fs/scratch.h"
+#include "fs/stream.h"
+
+/* ---- waiting for an object to change ---- */
+
+struct parked {
+	struct object *obj;
+	struct waitq q;
+	TAILQ_ENTRY(parked) list;
+};
+
+static TAILQ_HEAD(, parked) parked = TAILQ_HEAD_INITIALIZER(parked);
+
+static void wake(struct object *o)
+{
+	struct parked *p;
+
+	TAILQ_FOREACH(p, &parked, list)
+		if (p->obj == o)
+			task_wake_all(&p->q);
+}
+
+static void changed(struct object *o, unsigned facets unused)
+{
+	wake(o);
+}
+
+static struct watcher watcher = { .changed = changed, .gone = wake };
+
+int p9_wait_for(struct object *o, int64_t timeout_ms)
+{
+	static bool watching;
+	struct parked p = { .obj = o };
+	int r;
+
+	if (!watching) {
+		watching = true;
+		watcher_add(&watcher);
+		stream_on_wake(wake);
+	}
+	TAILQ_INIT(&p.q);
+	TAILQ_INSERT_TAIL(&parked, &p, list);
+	r = task_wait(&p.q, timeout_ms);
+	TAILQ_REMOVE(&parked, &p, list);
+	return r;
+}
+
+/* ---- open ---- */
+
+static bool writes(uint32_t flags)
+{
+	return (flags & O_ACCMODE) != O_RDONLY;
+}
+
+static int open_allowed(const struct place *at, const struct who *who, uint32_t flags, struct error *err)
+{
+	int bits = writes(flags) ? ((flags & O_ACCMODE) == O_RDWR ? 06 : 02) : 04;
+
+	if (at->slot->entry->kind == ENTRY_LINK)
+		return -ELOOP;
+	if (slot_is_dir(at->slot) && writes(flags))
+		return -EISDIR;
+	if (writes(flags) && !at->slot->entry->store && at->slot->entry->kind != ENTRY_STREAM &&
+	    at->slot->entry->kind != ENTRY_BYTES)
+		return error_set(err, EACCES, "this file is read only");
+	return p9_may(at, who, bits, err);
+}
+
+/* A listing, or a value, of storage that may have changed by other hands. */
+static int settle(const struct place *at, struct error *err)
+{
+	struct place dir = slot_is_dir(at->slot) ? *at : place_parent(at);
+	const struct dir_type *type = dir.slot->entry->dir;
+	int r;
+
+	if (!type || !type->settle || (!slot_is_dir(at->slot) && !slot_settles(at->slot)))
+		return 0;
+	if (slot_is_dir(at->slot) && type->settled(&dir))
+		return 0;
+	r = type->settle(&dir, slot_is_dir(at->slot) ? 200 : 8000, err);
+	if (slot_is_dir(at->slot) && r != -ECANCELED) {
+		error_clear(err);
+		r = 0;
+	}
+	return r;
+}
+
+int p9_open(struct p9_fid *f, uint32_t flags, struct error *err)
+{
+	struct place at = p9_place(f);
+	struct handle *h;
+	int r = open_allowed(&at, &f->who, flags, err);
+
+	if (r == 0)
+		r = settle(&at, err);
+	if (r < 0 || slot_is_dir(at.slot))
+		return r;
+	h = handle_new(&at, flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_NONBLOCK));
+	r = handle_open(h, err);
+	if (r < 0) {
+		handle_free(h);
+		return r;
+	}
+	f->h = h;
+	f->writes = writes(flags);
+	return 0;
+}
+
+int p9_lopen(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofid struct p9_fid *f = NULL;
+	struct scratch *s;
+	int r = p9_fid(q, q->msg.fid, &f, err);
+
+	if (r < 0)
+		return r;
+	if (f->h)
+		return error_set(err, EBUSY, "fid %u is open already", f->id);
+	if (f->scratch) {
+		s = scratch_of(f->scratch);
+		if (!s)
+			return -ESTALE;
+		f->h = scratch_open(s, q->msg.flags, &f->who);
+	} else {
+		r = p9_open(f, q->msg.flags, err);
+	}
+	out->qid = p9_qid_of(&f->at, f->scratch);
+	return r;
+}
+
+int p9_lcreate(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofree char *name = xstrndup(q->msg.name.p, q->msg.name.n);
+	autofid struct p9_fid *f = NULL;
+	struct scratch *s;
+	struct place dir;
+	struct stat st;
+	int r = p9_fid(q, q->msg.fid, &f, err);
+
+	if (r < 0)
+		return r;
+	dir = p9_place(f);
+	if (f->scratch || f->h || !slot_is_dir(dir.slot))
+		return -ENOTDIR;
+	r = p9_may_change_names(&dir, NULL, &f->who, err);
+	if (r == 0)
+		r = names_may_create(&dir, name, q->msg.flags);
+	if (r == 0)
+		r = scratch_make(place_ino(&dir), name, q->msg.mode, &f->who, &s, err);
+	if (r < 0)
+		return r;
+	scratch_stat(s, &st);
+	f->h = scratch_open(s, q->msg.flags, &f->who);
+	p9_fid_move(f, &dir, st.st_ino);
+	out->qid = p9_qid_of(&dir, st.st_ino);
+	return 0;
+}
+
+/* ---- read and write ---- */
+
+static int read_stream(struct p9_req *q, struct p9_fid *f, uint32_t n, struct error *err)
+{
+	const struct stream_ops *ops = f->h->slot->entry->stream;
+	autofree char *room = xmalloc(n ? n : 1);
+	ssize_t got;
+	int r;
+
+	while ((got = ops->read(f->h, q->msg.offset, room, n)) == -EAGAIN && !(f->h->flags & O_NONBLOCK)) {
+		r = p9_wait_for(f->at.obj, NO_TIMEOUT);
+		if (r < 0)
+			return r;
+		if (f->at.obj->gone)
+			return error_set(err, ENODEV, "it was removed");
+	}
+	if (got > 0)
+		buf_add(&q->text, room, got);
+	return got < 0 ? got : 0;
+}
+
+int p9_read(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	uint32_t most = q->conn->msize - 24, n = q->msg.count < most ? q->msg.count : most;
+	autofid struct p9_fid *f = NULL;
+	struct str got = { 0 };
+	int r = p9_fid(q, q->msg.fid, &f, err);
+
+	if (r < 0)
+		return r;
+	if (f->xattr) {
+		uint64_t off = q->msg.offset < f->text.n ? q->msg.offset : f->text.n;
+		got = (struct str){ buf_text(&f->text) + off, f->text.n - off < n ? f->text.n - off : n };
+		buf_add(&q->text, got.p, got.n);
+	} else if (!f->h || (f->h->flags & O_ACCMODE) == O_WRONLY) {
+		return error_set(err, EBADF, "fid %u is not open for reading", f->id);
+	} else if (f->h->slot && f->h->slot->entry->kind == ENTRY_STREAM) {
+		r = read_stream(q, f, n, err);
+	} else {
+		r = handle_read(f->h, &f->who, q->msg.offset, n, &got, err);
+		if (r == 0)
+			buf_add(&q->text, got.p, got.n);
+	}
+	out->data = (struct str){ buf_text(&q->text), q->text.n };
+	return r;
+}
+
+static int write_stream(struct p9_fid *f, struct str data, struct error *err)
+{
+	const struct stream_ops *ops = f->h->slot->entry->stream;
+	ssize_t n;
+	int r;
+
+	if (!ops->write)
+		return -EPERM;
+	while ((n = ops->write(f->h, data.p, data.n, err)) == -EAGAIN) {
+		if (f->h->flags & O_NONBLOCK)
+			return -EAGAIN;
+		r = p9_wait_for(f->at.obj, NO_TIMEOUT);
+		if (r < 0)
+			return r;
+	}
+	return n;
+}
+
+static void failed(const struct p9_fid *f, int r, struct error *err)
+{
+	struct place at = p9_place(f);
+
+	if (!err->code)
+		error_set(err, -r, "%s", strerror(-r));
+	if (at.obj && !at.obj->gone && !f->scratch)
+		record_failure(&at, &f->who, err);
+}
+
+int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofid struct p9_fid *f = NULL;
+	int r = p9_fid(q, q->msg.fid, &f, err);
+
+	if (r < 0)
+		return r;
+	if (f->xattr_sets) {
+		if (f->text.n + q->msg.data.n > (64u << 10))
+			return -E2BIG;
+		buf_add(&f->text, q->msg.data.p, q->msg.data.n);
+		out->count = q->msg.data.n;
+		return 0;
+	}
+	if (!f->h || (f->h->flags & O_ACCMODE) == O_RDONLY)
+		return error_set(err, EBADF, "fid %u is not open for writing", f->id);
+	out->count = q->msg.data.n;
+	if (f->h->slot && f->h->slot->entry->kind == ENTRY_STREAM) {
+		r = write_stream(f, q->msg.data, err);
+		if (r >= 0)
+			out->count = r;
+	} else {
+		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
+	}
+	if (r < 0 && r != -EAGAIN && r != -ECANCELED)
+		failed(f, r, err);
+	return r < 0 ? r : 0;
+}
+
+int p9_fsync(struct p9_req *q, struct p9_msg *out unused, struct error *err)
+{
+	autofid struct p9_fid *f = NULL;
+	int r = p9_fid(q, q->msg.fid, &f, err);
+
+	if (r == 0 && f->h && handle_dirty(f->h)) {
+		r = handle_flush(f->h, &f->who, true, err);
+		if (r < 0 && r != -ECANCELED)
+			failed(f, r, err);
+	}
+	return r;
+}
+
+/* Locks are between the processes of one client, whose kernel keeps them; there is nothing here that another would be kept from. */
+int p9_lock(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofid struct p9_fid *f = NULL;
+
+	out->status = 0; /* P9_LOCK_SUCCESS */
+	return p9_fid(q, q->msg.fid, &f, err);
+}
+
+int p9_getlock(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofid struct p9_fid *f = NULL;
+
+	out->lock_type = 2; /* F_UNLCK: nobody has it */
+	out->start = q->msg.start;
+	out->length = q->msg.length;
+	out->client_pid = q->msg.client_pid;
+	out->client = q->msg.client;
+	return p9_fid(q, q->msg.fid, &f, err);
+}

@@ -1,0 +1,210 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Names: mkdir, unlink and rmdir, rename, symlink. */
+#include "p9.h"
+
+#include <fcntl.h>
+
+#include "fs/guard.h"
+#include "fs/links.h"
+#include "fs/names.h"
+#include "fs/scratch.h"
+
+#define AT_REMOVEDIR_9P 0x200 /* Tunlinkat's flag: a directory */
+
+static void failed(const struct place *at, const struct who *who, int r, struct error *err)
+{
+	if (!err->code)
+		error_set(err, -r, "%s", strerror(-r));
+	if (at->obj && !at->obj->gone)
+		record_failure(at, who, err);
+}
+
+static int directory(struct p9_req *q, uint32_t fid, struct p9_fid **f, struct place *dir, struct error *err)
+{
+	int r = p9_fid(q, fid, f, err);
+
+	if (r < 0)
+		return r;
+	*dir = p9_place(*f);
+	return (*f)->scratch || !slot_is_dir(dir->slot) ? -ENOTDIR : 0;
+}
+
+int p9_mkdir(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofree char *name = xstrndup(q->msg.name.p, q->msg.name.n);
+	autofid struct p9_fid *f = NULL;
+	struct object *made = NULL;
+	struct place dir, at;
+	int r = directory(q, q->msg.dfid, &f, &dir, err);
+
+	if (r == 0)
+		r = p9_may_change_names(&dir, NULL, &f->who, err);
+	if (r == 0)
+		r = names_may_make(&dir, name, err);
+	if (r == 0) {
+		r = dir.slot->entry->dir->make(&dir, name, q->msg.mode & 07777, &made, err);
+		if (r < 0 && r != -ECANCELED)
+			failed(&dir, &f->who, r, err);
+	}
+	if (r < 0)
+		return r;
+	at = (struct place){ .slot = tree_slot(dir.slot->child), .obj = made };
+	out->qid = p9_qid_of(&at, 0);
+	object_unref(made);
+	return 0;
+}
+
+static int remove_dir(const struct place *at, const struct who *who, struct error *err)
+{
+	int r = names_may_drop(at, who);
+
+	if (r < 0)
+		return r;
+	object_ref(at->obj);
+	r = slot_collection(at->slot)->drop(at, err);
+	if (r < 0 && r != -ECANCELED)
+		failed(at, who, r, err);
+	object_unref(at->obj);
+	return r;
+}
+
+int p9_unlinkat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
+{
+	autofree char *name = xstrndup(q->msg.name.p, q->msg.name.n);
+	autofid struct p9_fid *f = NULL;
+	struct scratch *s;
+	struct place dir, at;
+	int r = directory(q, q->msg.dfid, &f, &dir, err);
+
+	if (r < 0)
+		return r;
+	s = scratch_find(place_ino(&dir), name);
+	r = s ? p9_may_change_names(&dir, NULL, &f->who, err) : place_lookup(&dir, name, &at);
+	if (r == 0 && s) {
+		scratch_unlink(s);
+		return 0;
+	}
+	if (r == 0)
+		r = p9_may_change_names(&dir, &at, &f->who, err);
+	if (r < 0)
+		return r;
+	if (q->msg.flags & AT_REMOVEDIR_9P)
+		return remove_dir(&at, &f->who, err);
+	r = link_removable(&dir, &at, &f->who) ? link_store(&at, str_of(""), err) : -EPERM;
+	if (r == -EPERM)
+		guard_refused(&dir, f->who.pid);
+	return r;
+}
+
+static int rename_scratch(const struct place *dir, struct scratch *s, const char *name, const struct who *who,
+			  struct error *err)
+{
+	struct place at;
+	struct stat st;
+	int r;
+
+	scratch_stat(s, &st);
+	if (place_lookup(dir, name, &at) < 0 && !link_slot(dir, name)) {
+		if (!scratch_name(name, 0))
+			return -EPERM;
+		scratch_rename(s, name);
+		return 0;
+	}
+	r = S_ISLNK(st.st_mode) ? link_commit(dir, name, st.st_ino, err)
+				: scratch_commit(dir, name, st.st_ino, who, err);
+	if (r < 0 && r != -ECANCELED && r != -EPERM)
+		failed(dir, who, r, err);
+	return r;
+}
+
+static int rename_in(const struct place *dir, const char *name, const struct place *to, const char *newname,
+		     const struct who *who, struct error *err)
+{
+	struct scratch *s = scratch_find(place_ino(dir), name);
+	struct place at;
+	int r = p9_may_change_names(to, NULL, who, err);
+
+	if (r == 0 && s)
+		return place_ino(dir) == place_ino(to) ? rename_scratch(dir, s, newname, who, err) : -EPERM;
+	if (r == 0)
+		r = place_lookup(dir, name, &at);
+	if (r == 0)
+		r = p9_may_change_names(dir, &at, who, err);
+	if (r == 0)
+		r = names_may_rename(&at, to, newname, who);
+	if (r == 0) {
+		r = object_name_check(newname, err);
+		if (r == 0)
+			r = slot_collection(at.slot)->rename(&at, newname, err);
+		if (r < 0 && r != -ECANCELED)
+			failed(&at, who, r, err);
+	}
+	return r == -EINVAL || r == -EXDEV ? -EBADMSG : r; /* mv would say that it is a directory moved into itself */
+}
+
+int p9_renameat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
+{
+	autofree char *name = xstrndup(q->msg.name.p, q->msg.name.n);
+	autofree char *newname = xstrndup(q->msg.newname.p, q->msg.newname.n);
+	autofid struct p9_fid *f = NULL, *t = NULL;
+	struct place dir, to;
+	int r = directory(q, q->msg.fid, &f, &dir, err);
+
+	if (r == 0)
+		r = directory(q, q->msg.newfid, &t, &to, err);
+	return r == 0 ? rename_in(&dir, name, &to, newname, &f->who, err) : r;
+}
+
+/* The old form: the fid itself moves. */
+int p9_rename(struct p9_req *q, struct p9_msg *out unused, struct error *err)
+{
+	autofree char *newname = xstrndup(q->msg.name.p, q->msg.name.n);
+	autofree char *name = NULL;
+	autofid struct p9_fid *f = NULL, *t = NULL;
+	struct place at, dir, to;
+	int r = p9_fid(q, q->msg.fid, &f, err);
+
+	if (r == 0)
+		r = directory(q, q->msg.dfid, &t, &to, err);
+	if (r < 0)
+		return r;
+	at = p9_place(f);
+	if (f->scratch || !slot_is_object(at.slot))
+		return -EPERM;
+	dir = (struct place){ .slot = tree_slot(at.slot->parent),
+			      .obj = at.obj->parent ? at.obj->parent : &root_object,
+			      .who = &f->who };
+	name = xstrdup(at.obj->name);
+	return rename_in(&dir, name, &to, newname, &f->who, err);
+}
+
+int p9_symlink(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofree char *name = xstrndup(q->msg.name.p, q->msg.name.n);
+	autofid struct p9_fid *f = NULL;
+	uint64_t scratch = 0;
+	struct place dir, at;
+	int r = directory(q, q->msg.fid, &f, &dir, err);
+
+	if (r == 0)
+		r = p9_may_change_names(&dir, NULL, &f->who, err);
+	if (r == 0)
+		r = link_make(&dir, name, q->msg.target, &f->who, &at, &scratch, err);
+	if (r < 0) {
+		if (r != -EEXIST && r != -EPERM && r != -ECANCELED)
+			failed(&dir, &f->who, r, err);
+		return r;
+	}
+	out->qid = p9_qid_of(&at, scratch);
+	return 0;
+}
+
+int p9_mknod(struct p9_req *q unused, struct p9_msg *out unused, struct error *err)
+{
+	return error_set(err, EPERM, "there are no special files here");
+}
+
+int p9_link(struct p9_req *q unused, struct p9_msg *out unused, struct error *err)
+{
+	return error_set(err, EPERM, "there are no hard links here");
+}

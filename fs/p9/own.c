@@ -1,0 +1,263 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What only our own ends say (docs/wire.md): a cat, an echo and an ls in one round trip each, news of what is not any more what was told, and
+ * waiting for a stream.
+ */
+#include "p9.h"
+
+#include <fcntl.h>
+
+#include "fs/guard.h"
+
+#define CONTENT_MAX 512 /* of a file, with the listing of its directory */
+
+/* From fid down NAMES; a fid of its own that nobody else knows. */
+static int walk_to(struct p9_req *q, struct p9_fid *f, struct error *err)
+{
+	autofid struct p9_fid *from = NULL;
+	struct place at, next;
+	uint64_t scratch;
+	int r = p9_fid(q, q->msg.fid, &from, err);
+
+	if (r < 0)
+		return r;
+	at = from->at;
+	scratch = from->scratch;
+	for (unsigned i = 0; i < q->msg.nnames && r == 0; i++) {
+		r = p9_step(&from->who, &at, &scratch, q->msg.names[i], &next, err);
+		at = next;
+	}
+	if (r < 0)
+		return r;
+	f->who = from->who;
+	p9_fid_move(f, &at, scratch);
+	return scratch ? -EOPNOTSUPP : 0;
+}
+
+static void fid_clear(struct p9_fid *f)
+{
+	handle_free(f->h);
+	object_unref(f->at.obj);
+}
+#define autowalk __attribute__((cleanup(fid_clear)))
+
+int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	uint32_t most = q->conn->msize - 256, n = q->msg.count < most ? q->msg.count : most;
+	autowalk struct p9_fid f = { 0 };
+	struct place at;
+	struct str got = { 0 };
+	int r = walk_to(q, &f, err);
+
+	if (r < 0)
+		return r;
+	at = p9_place(&f);
+	out->qid = p9_qid_of(&at, 0);
+	if (at.slot->entry->kind == ENTRY_STREAM || at.slot->entry->kind == ENTRY_BYTES || slot_is_dir(at.slot))
+		n = 0; /* these are opened */
+	if (n) {
+		r = p9_open(&f, O_RDONLY, err);
+		if (r == 0)
+			r = handle_read(f.h, &f.who, 0, n, &got, err);
+		if (r < 0)
+			return r;
+		buf_add(&q->text, got.p, got.n);
+	}
+	out->data = (struct str){ buf_text(&q->text), q->text.n };
+	return p9_attr_of(&at, 0, &out->attr, err);
+}
+
+int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autowalk struct p9_fid f = { 0 };
+	struct place at;
+	int r = walk_to(q, &f, err);
+
+	if (r == 0)
+		r = p9_open(&f, O_WRONLY | (q->msg.flags & (O_TRUNC | O_APPEND | O_NONBLOCK)), err);
+	if (r < 0)
+		return r;
+	at = p9_place(&f);
+	if (at.slot->entry->kind == ENTRY_STREAM || at.slot->entry->kind == ENTRY_BYTES)
+		return error_set(err, EOPNOTSUPP, "it is opened to be written");
+	r = handle_write(f.h, &f.who, 0, q->msg.data, err);
+	if (r == 0)
+		r = handle_flush(f.h, &f.who, true, err);
+	if (r < 0) {
+		if (r != -ECANCELED && !at.obj->gone) {
+			if (!err->code)
+				error_set(err, -r, "%s", strerror(-r));
+			record_failure(&at, &f.who, err);
+		}
+		return r;
+	}
+	if (at.obj->gone)
+		return 0;
+	return p9_attr_of(&at, 0, &out->attr, err);
+}
+
+/* ---- listings ---- */
+
+/* qid, cursor, name, attributes, and the content if it is small and there without waiting (else length ~0). */
+static void add_node(struct p9_req *q, struct buf *out, const struct place *at, uint64_t cursor, const char *name,
+		     const struct who *who)
+{
+	const struct entry *e = at->slot->entry;
+	bool file =
+		!slot_is_dir(at->slot) && (e->kind == ENTRY_VALUE || e->kind == ENTRY_PROPS || e->kind == ENTRY_LINK);
+	struct p9_qid qid = p9_qid_of(at, 0);
+	autobuf struct buf text = { 0 };
+	struct p9_attr a;
+	struct stat st;
+
+	(void)q;
+	p9_u8_add(out, qid.type);
+	p9_u64_add(out, qid.path);
+	p9_u64_add(out, cursor);
+	p9_text_add(out, str_of(name));
+	place_stat(at, &st);
+	st.st_size = place_size(at);
+	p9_attr_from(&st, &a);
+	p9_attr_add(out, &a);
+	p9_u8_add(out, e->fresh == KEEP && e->kind != ENTRY_STREAM &&
+			       e->kind != ENTRY_BYTES); /* it is said when it changes */
+	if (file && e->show && e->fresh == KEEP && !e->hidden && st.st_size <= CONTENT_MAX &&
+	    (e->kind == ENTRY_LINK || p9_may(at, who, 04, NULL) == 0) && place_show(at, &text, NULL) == 0)
+		p9_text_add(out, (struct str){ buf_text(&text), text.n });
+	else
+		p9_u32_add(out, UINT32_MAX);
+}
+
+/* What a script reads of each object of a collection: the texts that are kept (state). */
+static void add_kept(struct p9_req *q, struct buf *out, const struct place *dir, const struct who *who)
+{
+	struct place at = *dir;
+
+	for (unsigned i = dir->slot->first; i < (unsigned)dir->slot->first + dir->slot->count; i++) {
+		at.slot = tree_slot(i);
+		if (!at.slot->entry->cached || slot_is_dir(at.slot) || at.slot->entry->hidden)
+			continue;
+		p9_u8_add(out, 1);
+		add_node(q, out, &at, 0, at.slot->name, who);
+	}
+}
+
+int p9_list(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	uint32_t most = q->conn->msize - 4096, max = q->msg.count < most ? q->msg.count : most;
+	uint64_t cursor = q->msg.offset;
+	autowalk struct p9_fid f = { 0 };
+	struct place dir, at;
+	char name[256];
+	int r = walk_to(q, &f, err);
+
+	if (r == 0 && !slot_is_dir(f.at.slot))
+		r = -ENOTDIR;
+	if (r == 0)
+		r = p9_open(&f, O_RDONLY, err);
+	if (r < 0)
+		return r;
+	dir = p9_place(&f);
+	out->qid = p9_qid_of(&dir, 0);
+	out->offset = 0; /* the end */
+	while (place_next(&dir, &cursor, &at, name)) {
+		at.who = &f.who;
+		add_node(q, &q->text, &at, cursor, name, &f.who);
+		if (slot_is_object(at.slot) && p9_may(&at, &f.who, 01, NULL) == 0)
+			add_kept(q, &q->text, &at, &f.who);
+		p9_u8_add(&q->text, 0);
+		if (q->text.n > max) {
+			out->offset = cursor;
+			break;
+		}
+	}
+	out->data = (struct str){ buf_text(&q->text), q->text.n };
+	return p9_attr_of(&dir, 0, &out->attr, err);
+}
+
+/* ---- news ---- */
+
+/* A ring of what changed lately: the object's serial, and what of it. */
+#define NEWS 4096
+
+static struct {
+	uint64_t serial;
+	uint32_t facets; /* 0: it is gone */
+} news[NEWS];
+static uint64_t news_end;
+static bool watching;
+
+static void note(uint64_t serial, uint32_t facets)
+{
+	news[news_end % NEWS].serial = serial;
+	news[news_end % NEWS].facets = facets;
+	news_end++;
+}
+
+static void changed(struct object *o, unsigned facets)
+{
+	note(o->serial, facets);
+	p9_news_wake();
+}
+
+static void gone(struct object *o)
+{
+	note(o->serial, 0);
+	p9_news_wake();
+}
+
+static struct watcher watcher = { .changed = changed, .gone = gone };
+static struct waitq news_q = TAILQ_HEAD_INITIALIZER(news_q);
+
+void p9_news_wake(void)
+{
+	task_wake_all(&news_q);
+}
+
+/* OFFSET is what an earlier Rwatch gave; 0: from now on.  Nodes are told by their inodes: a serial and what of it changed becomes the qid paths of all
+ * files that this client may have been told of.  Too far behind: one record of path 0: everything. */
+int p9_watch(struct p9_req *q, struct p9_msg *out, struct error *err unused)
+{
+	uint64_t from = q->msg.offset;
+	int r = 0;
+
+	if (!watching) {
+		watching = true;
+		watcher_add(&watcher);
+	}
+	if (!from) {
+		out->offset = news_end + 1;
+		return 0;
+	}
+	from--;
+	while (from == news_end && r == 0)
+		r = task_wait(&news_q, NO_TIMEOUT);
+	if (r < 0)
+		return r;
+	if (from > news_end || news_end - from > NEWS) {
+		p9_u64_add(&q->text, 0);
+		p9_u32_add(&q->text, ~0u);
+		from = news_end;
+	}
+	for (; from < news_end && q->text.n < 32768; from++) {
+		p9_u64_add(&q->text, news[from % NEWS].serial);
+		p9_u32_add(&q->text, news[from % NEWS].facets);
+	}
+	out->offset = from + 1;
+	out->data = (struct str){ buf_text(&q->text), q->text.n };
+	return 0;
+}
+
+int p9_poll(struct p9_req *q, struct p9_msg *out unused, struct error *err)
+{
+	autofid struct p9_fid *f = NULL;
+	int r = p9_fid(q, q->msg.fid, &f, err);
+	const struct stream_ops *ops = r == 0 && f->h && f->h->slot ? f->h->slot->entry->stream : NULL;
+
+	while (r == 0 && ops && ops->ready && !ops->ready(f->h)) {
+		r = p9_wait_for(f->at.obj, NO_TIMEOUT);
+		if (r == 0 && f->at.obj->gone)
+			r = -ENODEV;
+	}
+	return r;
+}
