@@ -22,6 +22,14 @@ stays() {	# POOL NAME WORDS: rmdir is refused, at once or (where asking takes lo
 	rmdir "$pools/$1/volumes/$2" 2>/dev/null || :
 	ok "$2 is not removed: $3" wait_for 30 grep -qE "$3" "$pools/$1/volumes/$2/error"
 }
+removed() {	# POOL NAME: by rmdir, at once or as a job
+	rmdir "$pools/$1/volumes/$2" 2>/dev/null || :
+	if wait_for 20 test ! -e "$pools/$1/volumes/$2"; then
+		pass "$2 is removed"
+	else
+		fail "$2 is removed" "$(cat "$pools/$1/volumes/$2/error" "$pools/$1/volumes/$2/job"; tail -n 2 "$M/errors")"
+	fi
+}
 mount_line() { grep -F " $1 " /proc/self/mountinfo || :; }
 quick() {	# NAME SECONDS COMMAND...: ends well within that time
 	_quick=$1 _bound=$(($2 * _slow))
@@ -91,8 +99,7 @@ volume parts vdb3 10M linux-swap
 is "$(cat "$TMP/part/kept")" kept 'beside a mounted partition another is made'
 stays parts vdb1 "in use: it is mounted"
 ok 'the mounted one is there' test -b /dev/vdb1
-rmdir "$pools/parts/volumes/vdb2"
-ok 'a partition is removed' wait_for 20 test ! -e "$pools/parts/volumes/vdb2"
+removed parts vdb2
 is "$(lsblk -nlo NAME /dev/vdb | tr '\n' ' ')" 'vdb vdb1 vdb3 ' 'and the kernel knows'
 volume parts vdb2 5M fat32
 umount "$TMP/part"
@@ -123,8 +130,7 @@ is "$(lsblk -nblo NAME,SIZE /dev/vdb | tr -s ' ' | tr '\n' ' ')" \
 stays parts vdb2 "holds .vdb6.: remove that first"
 stays parts vdb5 "would get other names"
 for v in vdb6 vdb5 vdb2; do
-	ok "$v is removed" rmdir "$pools/parts/volumes/$v"
-	wait_for 20 test ! -e "$pools/parts/volumes/$v" || note "$(cat "$pools/parts/volumes/$v/error")"
+	removed parts $v
 done
 is "$(lsblk -nlo NAME /dev/vdb | tr '\n' ' ')" 'vdb vdb1 ' 'from the last to the first they can be removed'
 tell parts stop
