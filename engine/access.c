@@ -43,6 +43,7 @@ struct access {
 };
 
 void (*access_changed_hook)(struct object *o);
+void (*access_keepers[OBJ_OTHER + 1])(struct object *o);
 
 /* A part's rights are kept by its domain. */
 static const struct object *keeper(const struct object *o)

@@ -45,6 +45,8 @@ bool access_owner(const struct object *o, const struct who *who);
 
 /* Called after every change, to make it last (set by the domains; NULL: nothing is kept). */
 extern void (*access_changed_hook)(struct object *o);
+/* The same for kinds of objects that are kept elsewhere (hosts). */
+extern void (*access_keepers[OBJ_OTHER + 1])(struct object *o);
 
 /* One line per key, "KEY UID GID MODE ACLHEX" with - for what is not set and KEY . for the directory itself; for the store. */
 void access_print(const struct object *o, struct buf *out);

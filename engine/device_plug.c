@@ -30,7 +30,7 @@ static int live_with(struct domain *d, const struct node *element, struct doc **
 	autodoc struct doc *doc = doc_copy(domain_doc(d, VIEW_NOW));
 	int r;
 
-	strip_outputs(doc_root(doc));
+	schema_strip_outputs(&domain_schema, doc_root(doc));
 	node_import(devices_of(doc_root(doc)), element);
 	r = d->driver->complete(doc, domain_doc(d, VIEW_NOW), err);
 	if (r == 0)

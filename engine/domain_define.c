@@ -22,37 +22,6 @@ void draft_clear(struct draft *dr)
 
 /* ---- checking ---- */
 
-struct outputs {
-	struct vec bases;
-	struct vec paths;
-};
-
-static int note_output(void *arg, const struct prop_use *use, struct error *err unused)
-{
-	struct outputs *o = arg;
-
-	if (use->prop->flags & P_OUTPUT) {
-		vec_add(&o->bases, (void *)use->base);
-		vec_add(&o->paths, (void *)use->prop->path);
-	}
-	return 0;
-}
-
-/* What a manager writes into a running guest's document is no part of a definition.  From the last to the first: no base is freed
- * before its turn. */
-void strip_outputs(struct node *domain)
-{
-	struct outputs o = { 0 };
-
-	(void)!schema_each(&domain_schema, domain, note_output, &o, NULL);
-	while (o.bases.n) {
-		o.bases.n--;
-		node_set(o.bases.at[o.bases.n], o.paths.at[o.bases.n], NULL);
-	}
-	vec_clear(&o.bases, NULL);
-	vec_clear(&o.paths, NULL);
-}
-
 /* The directory's name holds.  A domain fresh from mkdir takes any document and puts its own name in. */
 static int check_name(struct domain *d, struct draft *dr, struct error *err)
 {
@@ -136,7 +105,7 @@ int draft_complete(struct domain *d, struct draft *dr, const struct doc *old, st
 	doc_free(dr->full);
 	dr->full = doc_copy(dr->config);
 	root = doc_root(dr->full);
-	strip_outputs(root);
+	schema_strip_outputs(&domain_schema, root);
 	node_set(root, "name", d->obj.name);
 	node_set(root, "uuid", dr->uuid);
 	if (!old && d->full.n && (dr->edit || !d->fresh))

@@ -204,8 +204,8 @@ void domain_pending(struct domain *d, struct buf *out)
 		return;
 	now = doc_copy(domain_doc(d, VIEW_NOW));
 	next = doc_copy(domain_doc(d, VIEW_CONFIG));
-	strip_outputs(doc_root(now));
-	strip_outputs(doc_root(next));
+	schema_strip_outputs(&domain_schema, doc_root(now));
+	schema_strip_outputs(&domain_schema, doc_root(next));
 	strip_live(doc_root(now), doc_root(next));
 	schema_mask(&domain_schema, doc_root(now));
 	schema_mask(&domain_schema, doc_root(next));

@@ -88,7 +88,6 @@ int draft_complete(struct domain *d, struct draft *dr, const struct doc *old, st
 int draft_commit(struct domain *d, struct draft *dr, bool keep, struct error *err);
 /* Those of FULL's paths that are not in the definition in force must be open to WHO, unless he is the owner or root.  Task. */
 int draft_may(struct domain *d, const struct draft *dr, const struct who *who, struct error *err);
-void strip_outputs(struct node *domain);
 
 /* ---- domain_props.c ---- */
 

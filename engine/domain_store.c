@@ -126,6 +126,8 @@ static void access_changed(struct object *o)
 		domain_save_soon(domain_of(o));
 	if (o->kind == OBJ_POOL || o->kind == OBJ_VOLUME)
 		pool_access_changed(o);
+	if (access_keepers[o->kind])
+		access_keepers[o->kind](o);
 	if (o->kind != OBJ_ROOT)
 		return;
 	r = record_new();

@@ -19,6 +19,7 @@ enum object_kind {
 	OBJ_VOLUME,
 	OBJ_SECRET,
 	OBJ_POOL_TYPE,
+	OBJ_HOST,
 	OBJ_OTHER
 };
 

@@ -86,18 +86,6 @@ static int check_type(struct pool_draft *dr, struct error *err)
 	return 0;
 }
 
-/* What a manager writes is no part of a definition. */
-static void strip(struct node *pool)
-{
-	static const char *const outputs[] = { "capacity", "allocation", "available", "target/timestamps" };
-
-	for (size_t i = 0; i < ARRAY_SIZE(outputs); i++)
-		node_set(pool, outputs[i], NULL);
-	for (struct node *d = node_first(pool, "source/device"); d; d = node_next(d, "device"))
-		while (node_child(d, "freeExtent"))
-			node_remove(node_child(d, "freeExtent"));
-}
-
 /* Two pools of one directory or volume group would each believe to be alone in it. */
 static int check_source(struct pool *p, struct pool_draft *dr, struct error *err)
 {
@@ -140,7 +128,7 @@ int pool_draft_complete(struct pool *p, struct pool_draft *dr, struct error *err
 	doc_free(dr->full);
 	dr->full = doc_copy(dr->config);
 	root = doc_root(dr->full);
-	strip(root);
+	schema_strip_outputs(&pool_schema, root);
 	node_set(root, "name", p->obj.name);
 	node_set(root, "uuid", dr->uuid);
 	r = dr->driver->complete(root, dir, err);

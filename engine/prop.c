@@ -71,6 +71,18 @@ static int check_mac(struct str text, struct error *err)
 	return error_set(err, EINVAL, "'%s' is not a MAC address: write it as in 52:54:00:12:34:56", copy);
 }
 
+static int check_mode(struct str text, struct error *err)
+{
+	bool good = text.n > 0 && text.n <= 5;
+
+	for (size_t i = 0; good && i < text.n; i++)
+		good = text.p[i] >= '0' && text.p[i] <= '7' && (text.n < 5 || i || text.p[i] == '0');
+	if (good)
+		return 0;
+	return error_set(err, EINVAL, "'%.*s' is not a mode: write permission bits in octal, as in 0640",
+			 (int)(text.n < 40 ? text.n : 40), text.n ? text.p : "");
+}
+
 /* What XML cannot hold would spoil the document for good. */
 static int check_characters(struct str text, struct error *err)
 {
@@ -96,6 +108,7 @@ int prop_check(const struct prop *row, struct str text, struct error *err)
 	case T_INT:
 		return check_number(row, text, err);
 	case T_SIZE:
+	case T_BYTES:
 		return size_parse(text, &size, err);
 	case T_FLAG:
 		return text.n ? bool_parse(text, &flag, err) : 0;
@@ -105,6 +118,8 @@ int prop_check(const struct prop *row, struct str text, struct error *err)
 		return check_mac(text, err);
 	case T_CPUSET:
 		return check_cpuset(text, err);
+	case T_MODE:
+		return check_mode(text, err);
 	case T_STRING:
 		return check_characters(text, err);
 	case T_SUB:
@@ -118,13 +133,16 @@ int prop_check(const struct prop *row, struct str text, struct error *err)
 void prop_show(const struct prop *row, const struct node *base, struct buf *out)
 {
 	const char *text;
+	uint64_t size = 0;
 
 	if (row->type == T_FLAG) {
 		buf_putc(out, node_first(base, row->path) ? '1' : '0');
 		return;
 	}
-	if (row->type == T_SIZE && node_first(base, row->path)) {
-		buf_u64(out, node_size(base, row->path, 0));
+	if (prop_is_size(row) && node_first(base, row->path)) {
+		(void)!size_parse_unit(str_of(node_get(base, row->path)),
+				       node_get(node_first(base, row->path), "@unit"), prop_unit(row), &size, NULL);
+		buf_u64(out, size);
 		return;
 	}
 	text = node_get(base, row->path);
@@ -151,7 +169,7 @@ int prop_store(const struct prop *row, struct node *base, struct str text, struc
 	r = prop_check(row, text, err);
 	if (r < 0)
 		return r;
-	if (row->type == T_SIZE) {
+	if (prop_is_size(row)) {
 		r = size_parse(text, &size, err);
 		if (r == 0)
 			node_set_size(base, row->path, size);

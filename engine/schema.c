@@ -186,3 +186,35 @@ int schema_each(const struct schema *s, const struct node *n,
 	/* a row with the path "" is the text of the schema's own element: it is not entered twice */
 	return each_element(&e, n, &top);
 }
+
+/* ---- what a manager wrote ---- */
+
+struct outputs {
+	struct vec bases;
+	struct vec paths;
+};
+
+static int note_output(void *arg, const struct prop_use *use, struct error *err unused)
+{
+	struct outputs *o = arg;
+
+	if (use->prop->flags & P_OUTPUT) {
+		vec_add(&o->bases, (void *)use->base);
+		vec_add(&o->paths, (void *)use->prop->path);
+	}
+	return 0;
+}
+
+/* From the last to the first: no base is freed before its turn. */
+void schema_strip_outputs(const struct schema *s, struct node *n)
+{
+	struct outputs o = { 0 };
+
+	(void)!schema_each(s, n, note_output, &o, NULL);
+	while (o.bases.n) {
+		o.bases.n--;
+		node_set(o.bases.at[o.bases.n], o.paths.at[o.bases.n], NULL);
+	}
+	vec_clear(&o.bases, NULL);
+	vec_clear(&o.paths, NULL);
+}

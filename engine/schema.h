@@ -19,6 +19,8 @@ enum prop_type {
 	T_U64,	  /* decimal or 0x hex, within .min and .max (max 0: no bound) */
 	T_INT,	  /* may be negative */
 	T_SIZE,	  /* an element with @unit (KiB when absent); a file shows bytes */
+	T_BYTES,  /* the same, bytes when @unit is absent: storage */
+	T_MODE,	  /* permission bits, octal */
 	T_FLAG,	  /* the element is there or not; a file shows 1 or 0 */
 	T_UUID,
 	T_MAC,
@@ -60,7 +62,7 @@ struct schema {
 };
 
 /* The kinds; each lives in engine/schema/KIND.c.  domain_schema reaches all the others through its rows. */
-extern const struct schema domain_schema, pool_schema, volume_schema;
+extern const struct schema domain_schema, pool_schema, volume_schema, secret_schema;
 extern const struct schema disk_schema, controller_schema, nic_schema, hostdev_schema, filesystem_schema, serial_schema,
 	parallel_schema, console_schema, channel_schema, graphics_schema, video_schema, input_schema, rng_schema,
 	balloon_schema, watchdog_schema, sound_schema, audio_schema, tpm_schema, panic_schema, vsock_schema,
@@ -91,10 +93,22 @@ struct prop_use {
 int schema_each(const struct schema *s, const struct node *n,
 		int (*fn)(void *arg, const struct prop_use *use, struct error *err), void *arg, struct error *err);
 
+/* Takes out what a manager writes (P_OUTPUT): it is no part of a definition. */
+void schema_strip_outputs(const struct schema *s, struct node *n);
+
 /* The properties in which A and B (two elements of one kind, either may be NULL) differ, paths with an index for lists. */
 void schema_diff(const struct schema *s, const struct node *a, const struct node *b,
 		 void (*fn)(void *arg, const char *path, const char *a_text, const char *b_text), void *arg);
 
+static inline bool prop_is_size(const struct prop *row)
+{
+	return row->type == T_SIZE || row->type == T_BYTES;
+}
+/* What @unit means in a size of ROW when it is absent. */
+static inline const char *prop_unit(const struct prop *row)
+{
+	return row->type == T_BYTES ? "bytes" : "KiB";
+}
 /* The value as its file shows it, without a newline: sizes in bytes, flags 0/1, the default when absent, "" for neither. */
 void prop_show(const struct prop *row, const struct node *base, struct buf *out);
 /* Checks TEXT against the row and sets it.  An empty TEXT removes it (the default holds again).  */

@@ -51,7 +51,7 @@ static void check_attr(void *arg, const char *name, const char *value)
 
 	if (c->r < 0)
 		return;
-	if (!row && c->level->row && c->level->row->type == T_SIZE && !strcmp(name, "unit"))
+	if (!row && c->level->row && prop_is_size(c->level->row) && !strcmp(name, "unit"))
 		return; /* checked with the size */
 	if (!row) {
 		autofree char *known = known_names(c->level, true);
@@ -77,8 +77,8 @@ static int check_text(struct check *c)
 		if (*text)
 			r = error_set(c->err, EINVAL, "<%s> has the text '%.40s' in it: it takes none",
 				      node_name(c->node), text);
-	} else if (row->type == T_SIZE) {
-		r = size_parse_unit(str_of(text), node_get(c->node, "@unit"), "KiB", &size, c->err);
+	} else if (prop_is_size(row)) {
+		r = size_parse_unit(str_of(text), node_get(c->node, "@unit"), prop_unit(row), &size, c->err);
 	} else if (row->type != T_ANY) {
 		r = prop_check(row, str_of(text), c->err);
 	}

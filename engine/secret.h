@@ -28,6 +28,10 @@ struct secret {
 	char *error_text;
 };
 
+extern const char *const secret_types[]; /* "volume" ... "none", NULL */
+/* Where the usage of a secret of TYPE stands in its document: "usage/name"; NULL: nowhere.  (engine/schema/secret.c) */
+const char *secret_usage_path(const char *type);
+
 int secrets_open(struct error *err); /* loads; store_open was before */
 void secrets_close(void);
 struct secret *secret_find(const char *uuid);

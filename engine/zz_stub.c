@@ -1,16 +1,5 @@
 #include "claim.h"
 #include "pool.h"
-static const struct prop pool_props[] = { { "@type", T_STRING, "type" },
-					  { "name", T_STRING },
-					  { "uuid", T_UUID },
-					  { "target/path", T_STRING, "target" },
-					  { 0 } };
-const struct schema pool_schema = { "pool", pool_props };
-static const struct prop vol_props[] = {
-	{ "@type", T_STRING },	  { "name", T_STRING },		  { "target/format/@type", T_STRING, "format" },
-	{ "capacity", T_STRING }, { "capacity/@unit", T_STRING }, { 0 }
-};
-const struct schema volume_schema = { "volume", vol_props };
 struct secret *secret_of_node(const struct node *n unused, const char *t unused, const struct who *w unused,
 			      struct error *err)
 {

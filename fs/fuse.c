@@ -2,6 +2,8 @@
 /* The session: libfuse's low-level API on our loop. */
 #include "fuse.h"
 
+#include "remote/front.h"
+
 #include <fcntl.h>
 #include <sched.h>
 #include <time.h>
@@ -166,6 +168,7 @@ int front_open(const struct front_options *o, struct error *err)
 	}
 	fcntl(fuse_session_fd(front_session), F_SETFL, O_NONBLOCK);
 	notify_open();
+	remote_front_open();
 	watch = loop_watch(fuse_session_fd(front_session), LOOP_READ, on_request, NULL);
 	return 0;
 }

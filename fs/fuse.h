@@ -28,6 +28,9 @@ extern struct fuse_session *front_session; /* NULL when there is none */
 struct who who_of(fuse_req_t req);
 
 /* fuse_call.c: a request that may wait. */
+struct rnode;
+struct rhandle;
+
 struct call {
 	fuse_req_t req;
 	struct who who;
@@ -41,6 +44,10 @@ struct call {
 	mode_t mode;
 	bool sync;
 	struct object *made;
+	struct rnode *remote, *remote_to; /* referenced: of another host's tree */
+	struct rhandle *rh;
+	struct stat st;
+	int mask;
 	struct fuse_file_info fi;
 	int (*run)(struct call *c, struct error *err); /* in the task */
 	void (*reply)(struct call *c);		       /* when RUN succeeded; NULL: fuse_reply_err(req, 0) */

@@ -2,6 +2,8 @@
 /* Owner, group, mode, ACLs; sizes set by truncate.  The kernel decides by them (default_permissions). */
 #include "fuse.h"
 
+#include "remote/front.h"
+
 #include <unistd.h>
 
 #define ACL_XATTR     "system.posix_acl_access"
@@ -56,6 +58,10 @@ static int set_size(const struct place *at, uint64_t size, struct fuse_file_info
 
 void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct fuse_file_info *fi)
 {
+	if (remote_is(ino)) {
+		remote_setattr(req, ino, st, set, fi);
+		return;
+	}
 	autoerror struct error err = { 0 };
 	struct who who = who_of(req);
 	double timeout;
@@ -91,6 +97,10 @@ static void reply_xattr(fuse_req_t req, const void *p, size_t n, size_t size)
 
 void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
+	if (remote_is(ino) && !str_starts(name, "user.domfs.")) {
+		remote_getxattr(req, ino, name, size);
+		return;
+	}
 	char key[PATH_KEY_MAX];
 	const struct object *top;
 	struct place at;
@@ -140,6 +150,10 @@ static int set_acl(uint64_t ino, const void *acl, size_t n, struct error *err)
 
 void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags unused)
 {
+	if (remote_is(ino) && !str_starts(name, "user.domfs.")) {
+		remote_setxattr(req, ino, name, value, size);
+		return;
+	}
 	autoerror struct error err = { 0 };
 	int r = -EOPNOTSUPP;
 
@@ -156,6 +170,10 @@ void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 
 void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 {
+	if (remote_is(ino)) {
+		fuse_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	char key[PATH_KEY_MAX];
 	const struct object *top;
 	struct place at;
@@ -174,6 +192,10 @@ void ll_listxattr(fuse_req_t req, fuse_ino_t ino, size_t size)
 
 void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 {
+	if (remote_is(ino)) {
+		remote_setxattr(req, ino, name, "", 0);
+		return;
+	}
 	autoerror struct error err = { 0 };
 	int r = -ENODATA;
 

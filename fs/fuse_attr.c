@@ -2,6 +2,9 @@
 /* Names, attributes and listings: everything here is answered at once. */
 #include "fuse.h"
 
+#include "hosts.h"
+#include "remote/front_private.h"
+
 #define LONG_S 86400.0 /* the kernel keeps it until it is told otherwise, or finds out by ESTALE */
 /* A cached text's name leads to another inode after a change.  Until it is looked up again it is read uncached. */
 #define CACHED_S 1.0
@@ -75,6 +78,10 @@ static void reply_lookup(fuse_req_t req, const struct place *dir, const char *na
 
 	if (r == 0)
 		entry_of(&at, &e);
+	if (r == -ENOENT && slot_is_object(dir->slot) && host_remote(dir->obj)) {
+		remote_lookup(req, host_remote(dir->obj)->root, name);
+		return;
+	}
 	s = r == -ENOENT && !(dir->obj->gone) ? scratch_find(place_ino(dir), name) : NULL;
 	if (s)
 		scratch_entry(s, &e);
@@ -91,6 +98,15 @@ static void reply_settled_lookup(struct call *c)
 
 void ll_lookup(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	if (remote_is(parent)) {
+		struct rnode *n = front_node(parent);
+
+		if (n)
+			remote_lookup(req, n, name);
+		else
+			fuse_reply_err(req, ESTALE);
+		return;
+	}
 	struct who who = who_of(req);
 	struct place dir, at;
 	int r = place_of(parent, &dir);
@@ -159,6 +175,10 @@ static void reply_settled_attr(struct call *c)
 
 void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi unused)
 {
+	if (remote_is(ino)) {
+		remote_getattr(req, ino);
+		return;
+	}
 	struct who who = who_of(req);
 	struct place at;
 	struct call *c;
@@ -178,6 +198,10 @@ void ll_getattr(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi unused
 
 void ll_readlink(fuse_req_t req, fuse_ino_t ino)
 {
+	if (remote_is(ino)) {
+		remote_readlink(req, ino);
+		return;
+	}
 	autobuf struct buf target = { 0 };
 	const struct scratch *s = ino & SCRATCH_INO ? scratch_of(ino) : NULL;
 	struct place at;
@@ -204,6 +228,8 @@ static bool listing_kept(const struct slot *s)
 	if (s->entry->dir &&
 	    s->entry->dir->settle) /* it is asked for anyway, and asked for with attributes it is much cheaper */
 		return false;
+	if (s->kind == OBJ_HOST)
+		return false;
 	for (unsigned i = s->first; i < (unsigned)s->first + s->count; i++)
 		if (tree_slot(i)->entry->fleeting)
 			return false;
@@ -226,6 +252,10 @@ static void reply_settled_opendir(struct call *c)
 
 void ll_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	if (remote_is(ino)) {
+		remote_opendir(req, ino, fi);
+		return;
+	}
 	struct place at;
 	struct call *c;
 	int r = place_of(ino, &at);
@@ -280,6 +310,16 @@ static bool list_add(struct listing *l, const struct place *at, const char *name
 	return true;
 }
 
+#define OTHER_TREE (1ll << 60) /* cursors of a host's own tree, behind those of its directory here */
+
+/* Names of this end's own hide the other end's. */
+static bool in_table(void *arg, const char *name)
+{
+	struct place at;
+
+	return place_lookup(arg, name, &at) == 0;
+}
+
 static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus)
 {
 	static char room[128 << 10];
@@ -299,19 +339,31 @@ static void list(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool pl
 	if (off == 1 && list_add(&l, NULL, "..", 1, 2))
 		off = 2;
 	cursor = off >= 2 ? off - 2 : 0;
-	while (off >= 2 && place_next(&dir, &cursor, &at, name))
+	while (off >= 2 && off < OTHER_TREE && place_next(&dir, &cursor, &at, name))
 		if (!list_add(&l, &at, name, place_ino(&at), cursor + 2))
-			break;
+			goto full;
+	if (off >= 2 && slot_is_object(dir.slot) && host_remote(dir.obj))
+		l.n += remote_list_into(req, host_remote(dir.obj)->root, l.p + l.n, l.size - l.n,
+					off >= OTHER_TREE ? off - OTHER_TREE : 0, OTHER_TREE, plus, in_table, &dir);
+full:
 	fuse_reply_buf(req, l.p, l.n);
 }
 
 void ll_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi unused)
 {
+	if (remote_is(ino)) {
+		remote_readdir(req, ino, size, off, false);
+		return;
+	}
 	list(req, ino, size, off, false);
 }
 
 void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi unused)
 {
+	if (remote_is(ino)) {
+		remote_readdir(req, ino, size, off, true);
+		return;
+	}
 	list(req, ino, size, off, true);
 }
 

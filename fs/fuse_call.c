@@ -6,6 +6,7 @@
 #include "fuse.h"
 
 #include "engine/loop.h"
+#include "remote/remote.h"
 
 static TAILQ_HEAD(, call) calls = TAILQ_HEAD_INITIALIZER(calls);
 
@@ -30,6 +31,8 @@ static void call_free(struct call *c)
 	object_unref(c->at.obj);
 	object_unref(c->to.obj);
 	object_unref(c->made);
+	rnode_unref(c->remote);
+	rnode_unref(c->remote_to);
 	buf_clear(&c->data);
 	free(c->name);
 	free(c);

@@ -2,6 +2,8 @@
 /* Open files: open, read, write, flush, release. */
 #include "fuse.h"
 
+#include "remote/front.h"
+
 #include <fcntl.h>
 
 #define SETTLE_OPEN_MS 8000 /* who reads waits for the storage; then it is told that it does not answer */
@@ -126,6 +128,10 @@ static bool look_up_again(const struct place *at, uint64_t ino, int flags)
 
 void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	if (remote_is(ino)) {
+		remote_open(req, ino, fi);
+		return;
+	}
 	autoerror struct error err = { 0 };
 	struct who who = who_of(req);
 	struct handle *h;
@@ -184,8 +190,12 @@ static void read_stream(fuse_req_t req, struct handle *h, size_t size, off_t off
 		fuse_reply_err(req, -n);
 }
 
-void ll_read(fuse_req_t req, fuse_ino_t ino unused, size_t size, off_t off, struct fuse_file_info *fi)
+void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse_file_info *fi)
 {
+	if (remote_is(ino)) {
+		remote_read(req, size, off, fi);
+		return;
+	}
 	autoerror struct error err = { 0 };
 	struct handle *h = handle_of(fi);
 	struct who who;
@@ -242,8 +252,12 @@ static int run_write_checked(struct call *c, struct error *err)
 	return r;
 }
 
-void ll_write(fuse_req_t req, fuse_ino_t ino unused, const char *p, size_t size, off_t off, struct fuse_file_info *fi)
+void ll_write(fuse_req_t req, fuse_ino_t ino, const char *p, size_t size, off_t off, struct fuse_file_info *fi)
 {
+	if (remote_is(ino)) {
+		remote_write(req, p, size, off, fi);
+		return;
+	}
 	autoerror struct error err = { 0 };
 	struct handle *h = handle_of(fi);
 	struct who who;
@@ -300,18 +314,30 @@ static void flush(fuse_req_t req, struct handle *h, bool sync)
 	call_start(c);
 }
 
-void ll_flush(fuse_req_t req, fuse_ino_t ino unused, struct fuse_file_info *fi)
+void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	if (remote_is(ino)) {
+		remote_flush(req, fi, false);
+		return;
+	}
 	flush(req, handle_of(fi), false);
 }
 
-void ll_fsync(fuse_req_t req, fuse_ino_t ino unused, int datasync unused, struct fuse_file_info *fi)
+void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync unused, struct fuse_file_info *fi)
 {
+	if (remote_is(ino)) {
+		remote_flush(req, fi, true);
+		return;
+	}
 	flush(req, handle_of(fi), true);
 }
 
-void ll_release(fuse_req_t req, fuse_ino_t ino unused, struct fuse_file_info *fi)
+void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 {
+	if (remote_is(ino)) {
+		remote_release(req, fi);
+		return;
+	}
 	struct handle *h = handle_of(fi);
 
 	fuse_reply_err(req, 0);

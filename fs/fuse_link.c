@@ -2,6 +2,8 @@
 /* Symbolic links that users set. */
 #include "fuse.h"
 
+#include "remote/front.h"
+
 #include "links.h"
 
 static int run_make(struct call *c, struct error *err)
@@ -32,6 +34,10 @@ static void reply_made(struct call *c)
 
 void ll_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name)
 {
+	if (remote_is(parent)) {
+		remote_symlink(req, target, parent, name);
+		return;
+	}
 	struct who who = who_of(req);
 	struct place dir, at;
 	struct call *c;

@@ -5,6 +5,8 @@
  */
 #include "fuse.h"
 
+#include "remote/front.h"
+
 #include <fcntl.h>
 #include <stdio.h>
 
@@ -28,6 +30,10 @@ static void reply_made(struct call *c)
 
 void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 {
+	if (remote_is(parent)) {
+		remote_mkdir(req, parent, name, mode);
+		return;
+	}
 	autoerror struct error err = { 0 };
 	struct who who = who_of(req);
 	struct place dir;
@@ -58,6 +64,10 @@ static int run_drop(struct call *c, struct error *err)
 
 void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	if (remote_is(parent)) {
+		remote_unlink(req, parent, name, true);
+		return;
+	}
 	struct who who = who_of(req);
 	struct place dir, at;
 	int r = place_of(parent, &dir);
@@ -75,6 +85,10 @@ void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 {
+	if (remote_is(parent)) {
+		remote_unlink(req, parent, name, false);
+		return;
+	}
 	struct who who = who_of(req);
 	struct scratch *s = scratch_find(parent, name);
 	struct place dir, at;
@@ -100,6 +114,10 @@ void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 
 void ll_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi)
 {
+	if (remote_is(parent)) {
+		remote_create(req, parent, name, mode, fi);
+		return;
+	}
 	struct who who = who_of(req);
 	struct fuse_entry_param e;
 	struct scratch *s;
@@ -192,6 +210,10 @@ static void rename_object(fuse_req_t req, const struct place *at, const struct p
 void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
 	       unsigned flags)
 {
+	if (remote_is(parent) || remote_is(newparent)) {
+		remote_rename(req, parent, name, newparent, newname);
+		return;
+	}
 	struct who who = who_of(req);
 	struct scratch *s = scratch_find(parent, name);
 	struct place dir, to, at;

@@ -5,6 +5,8 @@
  */
 #include "fuse.h"
 
+#include "remote/front.h"
+
 #include <poll.h>
 
 #include "engine/loop.h"
@@ -193,8 +195,12 @@ void park_forget(struct handle *h)
 	TAILQ_REMOVE(&polled, h, polled);
 }
 
-void ll_poll(fuse_req_t req, fuse_ino_t ino unused, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
+void ll_poll(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
 {
+	if (remote_is(ino)) {
+		remote_poll(req, fi, ph);
+		return;
+	}
 	struct handle *h = (struct handle *)(uintptr_t)fi->fh;
 	bool now = h->scratch || readable(h);
 

@@ -16,6 +16,7 @@
 #include "engine/pool.h"
 #include "engine/store.h"
 #include "fuse.h"
+#include "hosts.h"
 #include "listen.h"
 
 #define DRAIN_STEP_MS 10
@@ -91,6 +92,7 @@ static bool engine_close(void)
 		store_close();
 		return false;
 	}
+	hosts_close();
 	pools_close();
 	domains_close();
 	driver_objects_close();
@@ -109,7 +111,9 @@ static int engine_open(struct error *err)
 	driver_objects_open();
 	drivers_probe();
 	r = domains_open(err);
-	return r < 0 ? r : pools_open(err);
+	if (r >= 0)
+		r = pools_open(err);
+	return r < 0 ? r : hosts_open(err);
 }
 
 /* Others find this engine by its socket. */

@@ -128,6 +128,7 @@ int block_info(struct pool *p, const char *path, struct volume_info *info, struc
 	info->claim = claim_key(&st);
 	if (!info->format)
 		info->format = xstrdup("raw");
+	info->physical = info->capacity;
 	return str_eq(info->format, "raw") ? 0 : read_header(p, path, info, err);
 }
 

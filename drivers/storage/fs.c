@@ -96,7 +96,7 @@ static int fs_build(struct pool *p, bool overwrite, struct error *err)
 		return r;
 	if (any && (overwrite || !there.n))
 		return error_set(err, EINVAL,
-				 "the format is auto: say which file system is to be made, e.g. echo ext4 > format");
+				 "the format is auto: say which file system is to be made, e.g. echo ext4 > source_format");
 	if (!any && there.n && !overwrite)
 		return error_set(
 			err, EEXIST,

@@ -13,7 +13,6 @@
 
 #define OPEN_LOOKS 4 /* how often an open LV is looked at again */
 #define OPEN_MS	   150
-#define ASK_AGAIN  5
 
 char *logical_vg(struct pool *p)
 {
@@ -187,7 +186,8 @@ static void forget(void *arg)
 
 	logical_unwatch(g);
 	lvs_clear(&g->known);
-	task_wake_all(&g->settled);
+	task_wake_all(&g->readers);
+	task_wake_all(&g->writers);
 	free(g);
 }
 
@@ -195,58 +195,47 @@ static struct logical *group_of(struct pool *p)
 {
 	struct logical *g = pool_priv(p);
 
-	if (!g) {
-		g = xcalloc(1, sizeof(*g));
-		g->pool = p;
-		TAILQ_INIT(&g->settled);
-		pool_set_priv(p, g, forget);
-		logical_watch(g);
-	}
+	if (g)
+		return g;
+	g = xcalloc(1, sizeof(*g));
+	g->pool = p;
+	TAILQ_INIT(&g->readers);
+	TAILQ_INIT(&g->writers);
+	pool_set_priv(p, g, forget);
+	logical_watch(g);
 	return g;
 }
 
-void logical_changed(struct pool *p)
+static void next_turn(struct logical *g)
 {
-	struct logical *g = pool_priv(p);
-
-	if (g)
-		g->changes++;
+	task_wake(TAILQ_EMPTY(&g->readers) ? &g->writers : &g->readers);
 }
 
-void logical_changing(struct pool *p, int by)
+int logical_begin(struct pool *p, bool reading, struct error *err)
+{
+	struct logical *g = group_of(p);
+
+	while (g->busy) {
+		int r = task_wait(reading ? &g->readers : &g->writers, NO_TIMEOUT);
+		if (pool_priv(p) != g)
+			return error_set(err, ESTALE, "the pool '%s' was stopped", pool_name(p));
+		if (r < 0 && !g->busy) /* it was our turn */
+			next_turn(g);
+		if (r < 0)
+			return error_set(err, -r, "cancelled");
+	}
+	g->busy = true;
+	return 0;
+}
+
+void logical_end(struct pool *p)
 {
 	struct logical *g = pool_priv(p);
 
 	if (!g)
 		return;
-	g->changes++;
-	g->changing += (unsigned)by;
-	if (!g->changing)
-		task_wake_all(&g->settled);
-}
-
-/* LVM's answer is of some moment while it was asked: one beside which we changed the group ourselves may name what the engine knows by
- * another name, or has forgotten. */
-static int ask_settled(struct pool *p, const char *vg, struct lvs *l, struct error *err)
-{
-	for (int i = 0; i < ASK_AGAIN; i++) {
-		struct logical *g = group_of(p);
-		unsigned changes = g->changes;
-		int r = 0;
-
-		if (g->changing)
-			r = task_wait(&g->settled, POOL_ASK_MS);
-		if (r < 0)
-			return error_set(err, -r, "%s: a change of it takes too long", vg);
-		if (pool_priv(p) != g || g->changing)
-			continue;
-		changes = g->changes;
-		lvs_clear(l);
-		r = lvm_ask_lvs(vg, NULL, l, err);
-		if (r < 0 || (pool_priv(p) == g && g->changes == changes))
-			return r;
-	}
-	return error_set(err, EAGAIN, "%s: it changes faster than it can be listed", vg);
+	g->busy = false;
+	next_turn(g);
 }
 
 static int list(struct pool *p, struct listing *out, struct error *err)
@@ -254,12 +243,14 @@ static int list(struct pool *p, struct listing *out, struct error *err)
 	autofree char *vg = logical_vg(p);
 	struct lvs l = { 0 };
 	struct logical *g;
-	int r = ask_settled(p, vg, &l, err);
+	int r = logical_begin(p, true, err);
 
-	if (r < 0) {
-		lvs_clear(&l);
+	if (r < 0)
 		return r;
-	}
+	r = lvm_ask_lvs(vg, NULL, &l, err);
+	logical_end(p);
+	if (r < 0)
+		return r;
 	for (size_t i = 0; i < l.n; i++) {
 		struct listed *row;
 		if (!l.at[i].shown || !l.at[i].active)
@@ -416,7 +407,7 @@ static int discover(struct str spec, struct buf *xml, struct error *err)
 static const char *const source_formats[] = { "lvm2", "unknown", NULL };
 static const char *const volume_formats[] = { "raw", "qcow2", NULL };
 
-const struct pool_driver logical_pool_driver = {
+const struct pool_driver logical_pool = {
 	.type = "logical",
 	.flags = POOL_NEEDS_ROOT,
 	.source_formats = source_formats,

@@ -28,12 +28,17 @@ static int lvm_on(const char *const *words, const char *vg, const char *lv, stru
 	return r;
 }
 
-static void drop_lv(const char *vg, const char *name)
+/* What was made and came to nothing; TURN: it is not ours now. */
+static void drop_lv(struct pool *p, const char *vg, const char *name, bool turn)
 {
 	static const char *const words[] = { "lvremove", "-f", NULL };
 
 	task_shield(1);
-	(void)!lvm_on(words, vg, name, NULL);
+	if (!turn || logical_begin(p, false, NULL) == 0) {
+		(void)!lvm_on(words, vg, name, NULL);
+		if (turn)
+			logical_end(p);
+	}
 	task_shield(-1);
 }
 
@@ -204,7 +209,6 @@ static int make_lv(struct pool *p, const struct making *m, struct error *err)
 	lvm_create_argv(&argv, m->vg, &m->lv);
 	r = lvm_run(&argv, NULL, POOL_WORK_MS, err);
 	vec_clear(&argv, free);
-	logical_changed(p);
 	if (r < 0)
 		return say_room(r, m->vg, m->lv.kind == LV_LINEAR ? m->lv.size : m->lv.room, err);
 	if (m->grow)
@@ -212,7 +216,7 @@ static int make_lv(struct pool *p, const struct making *m, struct error *err)
 	if (r == 0)
 		r = block_appears(p, m->path, APPEARS_MS, err);
 	if (r < 0)
-		drop_lv(m->vg, m->lv.name);
+		drop_lv(p, m->vg, m->lv.name, false);
 	return r;
 }
 
@@ -229,16 +233,19 @@ int logical_create(struct pool *p, const struct volume_spec *spec, struct error 
 	int r = begin(p, spec->name, &m, err);
 
 	if (r == 0)
-		r = plan(&m, spec, err);
+		r = logical_begin(p, false, err);
+	if (r < 0)
+		return r;
+	r = plan(&m, spec, err);
 	if (r == 0)
 		r = make_lv(p, &m, err);
+	logical_end(p);
 	if (r < 0)
 		return r;
 	if (m.image)
 		r = image_create(p, spec, m.path, true, err);
 	if (r < 0) {
-		drop_lv(m.vg, spec->name);
-		logical_changed(p);
+		drop_lv(p, m.vg, spec->name, true);
 		return r;
 	}
 	give_away(m.path, spec);
@@ -247,35 +254,47 @@ int logical_create(struct pool *p, const struct volume_spec *spec, struct error 
 
 /* ---- clone ---- */
 
-/* Thin: it shares what is equal, and is there at once.  Else the bytes are copied. */
+/* Thin: it shares what is equal, and is there at once.  *COPY: the bytes are still to be copied. */
+static int make_clone(struct pool *p, const char *name, struct making *m, bool *copy, struct error *err)
+{
+	const struct lv *from;
+	int r = lvm_ask_lvs(m->vg, NULL, &m->lvs, err);
+
+	if (r < 0)
+		return r;
+	from = lvs_find(&m->lvs, name);
+	if (!from || !from->active)
+		return error_set(err, ENOENT, "there is no active LV '%s/%s'", m->vg, name);
+	*copy = !from->thin;
+	m->lv.size = visible_size(from);
+	if (from->thin) {
+		m->lv.kind = LV_THIN_SNAPSHOT;
+		m->lv.origin = from->name;
+		m->lv.copy = true;
+	}
+	return make_lv(p, m, err);
+}
+
 int logical_clone(struct pool *p, const char *name, const struct volume_info *now unused, const struct volume_spec *to,
 		  struct error *err)
 {
-	automaking struct making m = { 0 };
-	const struct lv *from;
+	automaking struct making m = { .lv = { .name = to->name, .kind = LV_LINEAR } };
+	autofree char *from = NULL;
+	bool copy = false;
 	int r = begin(p, to->name, &m, err);
 
 	if (r == 0)
-		r = lvm_ask_lvs(m.vg, NULL, &m.lvs, err);
+		r = logical_begin(p, false, err);
 	if (r < 0)
 		return r;
-	from = lvs_find(&m.lvs, name);
-	if (!from || !from->active)
-		return error_set(err, ENOENT, "there is no active LV '%s/%s'", m.vg, name);
-	m.lv = (struct lv_new){ .name = to->name, .kind = LV_LINEAR, .size = visible_size(from) };
-	if (from->thin) {
-		m.lv.kind = LV_THIN_SNAPSHOT;
-		m.lv.origin = from->name;
-		m.lv.copy = true;
-	}
-	r = make_lv(p, &m, err);
-	if (r == 0 && !from->thin) {
-		autofree char *source = xasprintf("/dev/%s/%s", m.vg, name);
-		r = block_copy(p, source, m.path, to->progress, to->arg, err);
+	r = make_clone(p, name, &m, &copy, err);
+	logical_end(p);
+	from = xasprintf("/dev/%s/%s", m.vg, name);
+	if (r == 0 && copy) {
+		r = block_copy(p, from, m.path, to->progress, to->arg, err);
 		if (r < 0)
-			drop_lv(m.vg, to->name);
+			drop_lv(p, m.vg, to->name, true);
 	}
-	logical_changed(p);
 	if (r == 0)
 		give_away(m.path, to);
 	return r;
@@ -299,15 +318,18 @@ int logical_remove(struct pool *p, const char *name, struct error *err)
 	static const char *const words[] = { "lvremove", "-f", NULL };
 	autofree char *vg = logical_vg(p);
 	autolvs struct lvs l = { 0 };
-	int r = logical_closed(vg, name, &l, err);
+	int r = logical_begin(p, false, err);
 
+	if (r < 0)
+		return r;
+	r = logical_closed(vg, name, &l, err);
 	if (r == 0 && !lvs_find(&l, name))
 		r = error_set(err, ENOENT, "there is no LV '%s/%s'", vg, name);
 	if (r == 0)
 		r = check_snapshots(&l, vg, name, err);
 	if (r == 0)
 		r = lvm_on(words, vg, name, err);
-	logical_changed(p);
+	logical_end(p);
 	return r;
 }
 
@@ -317,16 +339,35 @@ int logical_rename(struct pool *p, const char *name, const char *to, struct erro
 	int r = begin(p, to, &m, err);
 	const char *const words[] = { "lvrename", m.vg, name, to, NULL };
 
+	if (r == 0)
+		r = logical_begin(p, false, err);
 	if (r < 0)
 		return r;
-	logical_changing(p, 1);
 	r = lvm_run_words(words, NULL, POOL_WORK_MS, err);
 	if (r == 0) { /* it is renamed, whether udev has said so or not */
 		autoerror struct error late = { 0 };
 		(void)!block_appears(p, m.path, APPEARS_MS, &late);
 	}
-	logical_changing(p, -1);
+	logical_end(p);
 	return r;
+}
+
+/* So that BYTES fit on the device. */
+static int grow(const char *vg, const char *name, uint64_t bytes, struct error *err)
+{
+	autolvs struct lvs l = { 0 };
+	int r = lvm_ask_lvs(vg, name, &l, err);
+
+	if (r == 0 && !l.n)
+		r = error_set(err, ENOENT, "there is no LV '%s/%s'", vg, name);
+	if (r < 0 || bytes <= visible_size(&l.at[0]))
+		return r;
+	if (l.at[0].snapshot)
+		return error_set(
+			err, ENOTSUP,
+			"a snapshot or sparse LV stays as large as it was made (%llu bytes): make a larger one, and copy",
+			(unsigned long long)visible_size(&l.at[0]));
+	return extend(vg, name, bytes, err);
 }
 
 int logical_resize(struct pool *p, const char *name, const struct volume_info *now, uint64_t capacity,
@@ -334,22 +375,12 @@ int logical_resize(struct pool *p, const char *name, const struct volume_info *n
 {
 	autofree char *vg = logical_vg(p), *path = xasprintf("/dev/%s/%s", vg, name), *format = xstrdup(now->format);
 	bool raw = !format || str_eq(format, "raw");
-	uint64_t wanted = raw ? capacity : image_room(NULL, capacity);
-	autolvs struct lvs l = { 0 };
-	int r = lvm_ask_lvs(vg, name, &l, err);
+	int r = logical_begin(p, false, err);
 
 	if (r < 0)
 		return r;
-	if (!l.n)
-		return error_set(err, ENOENT, "there is no LV '%s/%s'", vg, name);
-	if (l.at[0].snapshot && wanted > visible_size(&l.at[0]))
-		return error_set(
-			err, ENOTSUP,
-			"a snapshot or sparse LV stays as large as it was made (%llu bytes): clone it to a larger one",
-			(unsigned long long)visible_size(&l.at[0]));
-	if (wanted > visible_size(&l.at[0]))
-		r = extend(vg, name, wanted, err);
-	logical_changed(p);
+	r = grow(vg, name, raw ? capacity : image_room(NULL, capacity), err);
+	logical_end(p);
 	if (r == 0 && !raw)
 		r = image_resize(p, path, format, capacity, err);
 	return r;

@@ -73,15 +73,16 @@ int lvm_ask_vg(const char *vg, struct pool_usage *out, struct error *err);
 
 struct logical { /* of an active pool: pool_priv */
 	struct pool *pool;
-	struct lvs known;  /* as last listed */
-	unsigned changes;  /* counts what we did ourselves: a listing that ran beside it is asked for again */
-	unsigned changing; /* renames that LVM knows of and the engine does not yet */
-	struct waitq settled;
+	struct lvs known; /* as last listed */
+	bool busy;	  /* somebody has his turn */
+	struct waitq readers, writers;
 };
 
 char *logical_vg(struct pool *p); /* the volume group's name, the caller's */
-void logical_changed(struct pool *p);
-void logical_changing(struct pool *p, int by);
+/* LVM does one thing at a time in a group, and so do we: nobody waits for its locks with a program, and a listing (READING: it goes first) is
+ * of a moment at which the engine knows all that we did. */
+int logical_begin(struct pool *p, bool reading, struct error *err);
+void logical_end(struct pool *p);
 /* -EBUSY naming the LV of *L (NAME: only this one) that is open.  *L is asked for anew: what udev has open it closes soon. */
 int logical_closed(const char *vg, const char *name, struct lvs *l, struct error *err);
 int logical_build(struct pool *p, bool overwrite, struct error *err);

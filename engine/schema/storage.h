@@ -22,6 +22,9 @@ extern const struct schema hostdev_host_schema, hostdev_ip_schema, hostdev_route
 extern const char *const image_formats[];
 extern const char *const source_types[];
 
+/* Of <target> of a pool or volume: are owner and group of its <permissions> numbers or -1? */
+int permissions_check(const struct node *n, struct error *err);
+
 /* Is there what @type says: type='file' has no source/@dev and so on?  N is a <disk>, <backingStore> or <mirror>. */
 int source_check_type(const struct node *n, const char *type, struct error *err);
 

@@ -159,6 +159,8 @@ int p9_attach(struct p9_req *q, struct p9_msg *out, struct error *err)
 	(void)!place_of(1, &root);
 	p9_fid_move(f, &root, 0);
 	out->qid = p9_qid_of(&root, 0);
+	if (c->own)
+		out->qid.version = f->who.uid; /* whom the other end acts as here */
 	return 0;
 }
 

@@ -41,6 +41,34 @@ static void fid_clear(struct p9_fid *f)
 }
 #define autowalk __attribute__((cleanup(fid_clear)))
 
+static enum p9_kind kind_of(const struct slot *s)
+{
+	static const enum p9_kind kinds[] = {
+		[ENTRY_VALUE] = P9_VALUE,   [ENTRY_PROPS] = P9_VALUE, [ENTRY_DOC] = P9_DOC,
+		[ENTRY_STREAM] = P9_STREAM, [ENTRY_LINK] = P9_LINK,   [ENTRY_BYTES] = P9_BYTES,
+	};
+
+	return slot_is_dir(s) ? P9_DIR : kinds[s->entry->kind];
+}
+
+/* 0: what is said of it may be otherwise at any time. */
+static uint32_t kept_facets(const struct slot *s)
+{
+	const struct entry *e = s->entry;
+	bool keeps = e->fresh == KEEP && e->kind != ENTRY_STREAM && e->kind != ENTRY_BYTES && !e->fleeting && !slot_settles(s);
+
+	return keeps ? s->facets | F_ACCESS : 0;
+}
+
+/* Its target is its content. */
+static int show_link(struct p9_req *q, const struct place *at, struct p9_msg *out, struct error *err)
+{
+	int r = place_show(at, &q->text, err);
+
+	out->data = (struct str){ buf_text(&q->text), q->text.n };
+	return r < 0 ? r : p9_attr_of(at, 0, &out->attr, err);
+}
+
 int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	uint32_t most = q->conn->msize - 256, n = q->msg.count < most ? q->msg.count : most;
@@ -53,6 +81,10 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 		return r;
 	at = p9_place(&f);
 	out->qid = p9_qid_of(&at, 0);
+	out->flags = kept_facets(at.slot);
+	out->mode = kind_of(at.slot);
+	if (at.slot->entry->kind == ENTRY_LINK)
+		return show_link(q, &at, out, err);
 	if (at.slot->entry->kind == ENTRY_STREAM || at.slot->entry->kind == ENTRY_BYTES || slot_is_dir(at.slot))
 		n = 0; /* these are opened */
 	if (n) {
@@ -98,8 +130,8 @@ int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
 
 /* ---- listings ---- */
 
-/* qid, cursor, name, attributes, and the content if it is small and there without waiting (else length ~0). */
-static void add_node(struct p9_req *q, struct buf *out, const struct place *at, uint64_t cursor, const char *name,
+/* qid, cursor, name, attributes, facets, kind, and the content if it is small and there without waiting (else length ~0). */
+static void add_node(struct buf *out, const struct place *at, uint64_t cursor, const char *name,
 		     const struct who *who)
 {
 	const struct entry *e = at->slot->entry;
@@ -110,7 +142,6 @@ static void add_node(struct p9_req *q, struct buf *out, const struct place *at, 
 	struct p9_attr a;
 	struct stat st;
 
-	(void)q;
 	p9_u8_add(out, qid.type);
 	p9_u64_add(out, qid.path);
 	p9_u64_add(out, cursor);
@@ -119,9 +150,9 @@ static void add_node(struct p9_req *q, struct buf *out, const struct place *at, 
 	st.st_size = place_size(at);
 	p9_attr_from(&st, &a);
 	p9_attr_add(out, &a);
-	p9_u8_add(out, e->fresh == KEEP && e->kind != ENTRY_STREAM &&
-			       e->kind != ENTRY_BYTES); /* it is said when it changes */
-	if (file && e->show && e->fresh == KEEP && !e->hidden && st.st_size <= CONTENT_MAX &&
+	p9_u32_add(out, kept_facets(at->slot));
+	p9_u8_add(out, kind_of(at->slot));
+	if (file && e->show && kept_facets(at->slot) && !e->hidden && st.st_size <= CONTENT_MAX &&
 	    (e->kind == ENTRY_LINK || p9_may(at, who, 04, NULL) == 0) && place_show(at, &text, NULL) == 0)
 		p9_text_add(out, (struct str){ buf_text(&text), text.n });
 	else
@@ -129,7 +160,7 @@ static void add_node(struct p9_req *q, struct buf *out, const struct place *at, 
 }
 
 /* What a script reads of each object of a collection: the texts that are kept (state). */
-static void add_kept(struct p9_req *q, struct buf *out, const struct place *dir, const struct who *who)
+static void add_kept(struct buf *out, const struct place *dir, const struct who *who)
 {
 	struct place at = *dir;
 
@@ -138,7 +169,7 @@ static void add_kept(struct p9_req *q, struct buf *out, const struct place *dir,
 		if (!at.slot->entry->cached || slot_is_dir(at.slot) || at.slot->entry->hidden)
 			continue;
 		p9_u8_add(out, 1);
-		add_node(q, out, &at, 0, at.slot->name, who);
+		add_node(out, &at, 0, at.slot->name, who);
 	}
 }
 
@@ -162,9 +193,9 @@ int p9_list(struct p9_req *q, struct p9_msg *out, struct error *err)
 	out->offset = 0; /* the end */
 	while (place_next(&dir, &cursor, &at, name)) {
 		at.who = &f.who;
-		add_node(q, &q->text, &at, cursor, name, &f.who);
+		add_node(&q->text, &at, cursor, name, &f.who);
 		if (slot_is_object(at.slot) && p9_may(&at, &f.who, 01, NULL) == 0)
-			add_kept(q, &q->text, &at, &f.who);
+			add_kept(&q->text, &at, &f.who);
 		p9_u8_add(&q->text, 0);
 		if (q->text.n > max) {
 			out->offset = cursor;

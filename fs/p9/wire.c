@@ -90,7 +90,7 @@ static const struct layout {
 	[P9_TREMOVE] = { "Tremove", { F(U32, fid) } },
 	[P9_TREMOVE + 1] = { "Rremove", { { 0 } } },
 	[P9_TGET] = { "Tget", { F(U32, fid), F(NAMES, names), F(U32, flags), F(U32, count) } },
-	[P9_TGET + 1] = { "Rget", { F(QID, qid), F(ATTR, attr), F(DATA, data) } },
+	[P9_TGET + 1] = { "Rget", { F(QID, qid), F(ATTR, attr), F(U32, flags), F(U32, mode), F(DATA, data) } },
 	[P9_TLIST] = { "Tlist", { F(U32, fid), F(NAMES, names), F(U64, offset), F(U32, count), F(U32, flags) } },
 	[P9_TLIST + 1] = { "Rlist", { F(QID, qid), F(ATTR, attr), F(U64, offset), F(DATA, data) } },
 	[P9_TPUT] = { "Tput", { F(U32, fid), F(NAMES, names), F(U32, flags), F(DATA, data) } },
@@ -353,7 +353,7 @@ uint32_t p9_length(struct str bytes)
 
 int p9_decode(struct str in, struct p9_msg *m, struct error *err)
 {
-	uint64_t size, type, tag;
+	uint64_t size = 0, type = 0, tag = 0;
 
 	memset(m, 0, sizeof(*m));
 	m->tag = P9_NOTAG;

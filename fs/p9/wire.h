@@ -51,7 +51,7 @@ enum p9_type {
 	P9_TWRITE = 118,
 	P9_TCLUNK = 120,
 	P9_TREMOVE = 122,
-	/* 9P2000.L.domfs */
+	/* 9P2000.L.domfs.  In Rget, flags are the facets and mode the kind. */
 	P9_TGET = 200,	 /* walk, getattr, open, read, clunk */
 	P9_TLIST = 202,	 /* walk, readdir with the attributes and small contents of what is listed, clunk */
 	P9_TPUT = 204,	 /* walk, open, write, flush, clunk: RPUT, or RFAIL with the reason in words */
@@ -78,6 +78,10 @@ struct p9_attr { /* what Rgetattr and our listings say of a node */
 #define P9_GETATTR_BASIC 0x7ffull
 /* Tsetattr's valid bits */
 enum { P9_SET_MODE = 1, P9_SET_UID = 2, P9_SET_GID = 4, P9_SET_SIZE = 8 };
+
+/* What our own ends say of a node besides: what kind of file it is, and on which facets of its object (engine/object.h) depends what was told of it.  0:
+ * it is not to be kept at all. */
+enum p9_kind { P9_DIR, P9_LINK, P9_VALUE, P9_DOC, P9_STREAM, P9_BYTES };
 
 /* One message.  Which members mean something is said by its type's row in wire.c.  Texts and data are borrowed from the bytes that were
  * decoded. */

@@ -1,4 +1,4 @@
 #!/bin/sh
-# libvirt's own test definitions: accepted, refused and turned into command lines as libvirt does.
+# libvirt's own test definitions: domains are accepted, refused and turned into command lines as libvirt does; storage comes back whole.
 # timeout: 300
 exec "$(dirname "$0")/../check-corpus"

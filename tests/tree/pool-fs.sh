@@ -46,7 +46,7 @@ mkdir "$pool"
 define auto
 is "$(cat "$pool/source")" "$loop" 'source is the device'
 refused EINVAL sh -c "echo build > $pool/state"
-like "$(cat "$pool/error")" 'echo ext4 > format' 'auto cannot be built on a blank device, and says what would do'
+like "$(cat "$pool/error")" 'echo ext4 > source_format' 'auto cannot be built on a blank device, and says what would do'
 refused EIO sh -c "echo start > $pool/state"
 like "$(cat "$pool/error")" "mount.*$loop" 'a blank device cannot be mounted'
 is "$(cat "$pool/state")" inactive

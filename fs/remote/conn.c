@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* A link to another engine: kept up, with requests on it by their tags. */
+#include "remote.h"
+
+#include <unistd.h>
+
+#include "engine/event.h"
+#include "engine/loop.h"
+#include "engine/units.h"
+
+#define PING_MS	      5000  /* how often the other side is asked for a sign of life while something is awaited */
+#define SILENT_MS     15000 /* then it is lost */
+#define BACKOFF_MIN_MS 500
+#define BACKOFF_MAX_MS 30000
+
+const char *const remote_state_names[] = { "idle", "connecting", "connected", "lost", NULL };
+
+static struct hash *remotes;
+static unsigned last_index;
+
+struct remote *remote_of_index(unsigned index)
+{
+	return remotes ? hash_get_u64(remotes, index) : NULL;
+}
+
+struct remote *remote_new(const char *uri)
+{
+	struct remote *r = xcalloc(1, sizeof(*r));
+
+	if (!remotes)
+		remotes = hash_new();
+	r->index = ++last_index;
+	r->uri = xstrdup(uri);
+	r->refs = 1;
+	r->calls = hash_new();
+	TAILQ_INIT(&r->changed);
+	hash_put_u64(remotes, r->index, r);
+	rnodes_open(r);
+	return r;
+}
+
+void remote_unref(struct remote *r)
+{
+	if (--r->refs)
+		return;
+	rnodes_free(r);
+	hash_free(r->calls);
+	free(r->uri);
+	free(r->error_text);
+	free(r->how);
+	free(r);
+}
+
+static void enter(struct remote *r, enum remote_state state, const char *why)
+{
+	if (why) {
+		free(r->error_text);
+		r->error_text = xstrdup(why);
+	} else if (state == REMOTE_CONNECTED) {
+		free(take(&r->error_text));
+	}
+	r->state = state;
+	task_wake_all(&r->changed);
+	if (r->on_state)
+		r->on_state(r);
+}
+
+/* ---- calls ---- */
+
+static void rcall_unref(struct rcall *c)
+{
+	if (--c->refs)
+		return;
+	buf_clear(&c->bytes);
+	free(c);
+}
+
+void rcall_unref_p(struct rcall **c)
+{
+	if (*c)
+		rcall_unref(*c);
+}
+
+static bool is_safe(const struct p9_msg *m)
+{
+	switch (m->type) {
+	case P9_TPUT:
+	case P9_TWRITE:
+	case P9_TMKDIR:
+	case P9_TUNLINKAT:
+	case P9_TRENAMEAT:
+	case P9_TSYMLINK:
+	case P9_TSETATTR:
+		return false;
+	default:
+		return true;
+	}
+}
+
+static uint16_t new_tag(struct remote *r)
+{
+	do
+		r->last_tag = r->last_tag >= 65000 ? 2 : r->last_tag + 1;
+	while (hash_get_u64(r->calls, r->last_tag));
+	return r->last_tag;
+}
+
+struct rcall *remote_send(struct remote *r, struct p9_msg *m)
+{
+	autobuf struct buf bytes = { 0 };
+	struct rcall *c;
+
+	if (!r->link || hash_count(r->calls) > 60000)
+		return NULL;
+	c = xcalloc(1, sizeof(*c));
+	c->refs = 2;
+	c->safe = is_safe(m);
+	TAILQ_INIT(&c->q);
+	c->tag = m->tag = new_tag(r);
+	hash_put_u64(r->calls, c->tag, c);
+	p9_encode(m, &bytes);
+	link_send(r->link, &bytes);
+	return c;
+}
+
+static void finish(struct rcall *c, int r)
+{
+	c->done = true;
+	c->r = r;
+	task_wake_all(&c->q);
+	rcall_unref(c);
+}
+
+static void cut_one(void *arg, uint64_t tag unused, void *value)
+{
+	struct rcall *c = value;
+
+	(void)arg;
+	finish(c, c->safe ? -EHOSTUNREACH : -EIO);
+}
+
+static void cut_calls(struct remote *r)
+{
+	struct hash *calls = r->calls;
+
+	r->calls = hash_new();
+	hash_each_u64(calls, cut_one, NULL);
+	hash_free(calls);
+}
+
+static int lost(struct remote *r, const struct rcall *c, struct error *err)
+{
+	if (c && c->r == -EIO)
+		return error_set(err, EIO,
+				 "the connection to %s broke before it answered: whether it was done is not known; look before "
+				 "you do it again",
+				 r->uri);
+	return error_set(err, EHOSTUNREACH, "%s is not connected%s%s", r->uri, r->error_text ? ": " : "",
+			 r->error_text ? r->error_text : "");
+}
+
+/* Only to keep its tag until the other side has let go of it. */
+static void flush(struct remote *r, uint16_t tag)
+{
+	struct p9_msg m = { .type = P9_TFLUSH, .oldtag = tag };
+	struct rcall *c = remote_send(r, &m);
+
+	if (c)
+		rcall_unref(c);
+}
+
+int remote_await(struct remote *r, struct rcall *c, struct error *err)
+{
+	int w = 0;
+
+	if (!c)
+		return lost(r, NULL, err);
+	while (!c->done && w == 0)
+		w = task_wait(&c->q, NO_TIMEOUT);
+	if (!c->done) {
+		flush(r, c->tag);
+		return w;
+	}
+	if (c->r < 0)
+		return lost(r, c, err);
+	if (c->reply.type == P9_RLERROR || c->reply.type == P9_RFAIL) {
+		int code = c->reply.ecode && c->reply.ecode < 4096 ? c->reply.ecode : EPROTO;
+		return error_set(err, code, "%.*s", (int)c->reply.name.n, c->reply.name.p ? c->reply.name.p : "");
+	}
+	return 0;
+}
+
+int remote_call(struct remote *r, struct p9_msg *m, struct rcall **out, struct error *err)
+{
+	uint8_t want = m->type + 1;
+	int ret;
+
+	*out = remote_send(r, m);
+	ret = remote_await(r, *out, err);
+	if (ret == 0 && (*out)->reply.type != want)
+		ret = error_set(err, EPROTO, "%s answered a %s with a %s", r->uri, p9_name(m->type),
+				p9_name((*out)->reply.type));
+	return ret;
+}
+
+uint32_t remote_fid(struct remote *r)
+{
+	if (++r->last_fid >= 0xfffffff0u)
+		r->last_fid = 1;
+	return r->last_fid;
+}
+
+void remote_clunk(struct remote *r, uint32_t fid)
+{
+	struct p9_msg m = { .type = P9_TCLUNK, .fid = fid };
+	struct rcall *c = remote_send(r, &m);
+
+	if (c)
+		rcall_unref(c);
+}
+
+/* ---- the link ---- */
+
+static void on_message(void *arg, struct str bytes)
+{
+	struct remote *r = arg;
+	autoerror struct error err = { 0 };
+	struct p9_msg m;
+	struct rcall *c;
+	int d = p9_decode(bytes, &m, &err);
+
+	r->heard_ms = now_monotonic_ms();
+	c = hash_get_u64(r->calls, m.tag);
+	if (d < 0 || !(m.type & 1) || !c) {
+		remote_stop(r, d < 0 ? error_text(&err) : "it answered what was not asked");
+		return;
+	}
+	hash_put_u64(r->calls, m.tag, NULL);
+	buf_add(&c->bytes, bytes.p, bytes.n);
+	(void)!p9_decode((struct str){ c->bytes.p, c->bytes.n }, &c->reply, NULL);
+	finish(c, 0);
+}
+
+static void on_ended(void *arg, const struct error *err)
+{
+	remote_stop(arg, err->code ? error_text(err) : "the other side closed the connection");
+}
+
+static const struct link_ops link_ops = { .message = on_message, .ended = on_ended };
+
+void remote_stop(struct remote *r, const char *why)
+{
+	struct link *l = take(&r->link);
+
+	if (!l)
+		return;
+	link_free(l);
+	enter(r, REMOTE_LOST, why);
+	log_line("%s: %s", r->uri, why);
+	rnodes_forget(r);
+	cut_calls(r);
+}
+
+static int attempt(struct remote *r, struct error *err)
+{
+	int in = -1, out = -1, ret;
+	int64_t began = now_monotonic_ms();
+
+	free(take(&r->how));
+	ret = transport_open(r->uri, &in, &out, &r->how, err);
+	if (ret < 0)
+		return ret;
+	if (r->closing) {
+		if (out != in)
+			close(out);
+		close(in);
+		return -ECANCELED;
+	}
+	r->link = link_new(in, out, P9_MSIZE_MAX, &link_ops, r);
+	r->heard_ms = began;
+	ret = rnode_greet(r, err);
+	if (ret < 0) {
+		struct link *l = take(&r->link);
+		link_free(l);
+		cut_calls(r);
+	}
+	return ret;
+}
+
+/* While something is awaited, a link that says nothing is asked for a sign of life, and given up. */
+static int watch_link(struct remote *r)
+{
+	while (r->link && !r->closing) {
+		int64_t quiet;
+		int w = task_wait(&r->changed, PING_MS);
+		if (w == -ECANCELED)
+			return w;
+		quiet = now_monotonic_ms() - r->heard_ms;
+		if (r->link && quiet > SILENT_MS)
+			remote_stop(r, "it has not answered for 15 seconds");
+		else if (r->link && quiet > PING_MS - 500) {
+			struct p9_msg m = { .type = P9_TSTATFS, .fid = 0 };
+			struct rcall *c = remote_send(r, &m);
+			if (c)
+				rcall_unref(c);
+		}
+	}
+	return 0;
+}
+
+static void keep_up(void *arg)
+{
+	struct remote *r = arg;
+	int64_t wait = BACKOFF_MIN_MS;
+	int w = 0;
+
+	r->task = task_self();
+	while (!r->closing && w != -ECANCELED) {
+		autoerror struct error err = { 0 };
+		enter(r, REMOTE_CONNECTING, NULL);
+		if (attempt(r, &err) == 0) {
+			wait = BACKOFF_MIN_MS;
+			enter(r, REMOTE_CONNECTED, NULL);
+			w = watch_link(r);
+			continue;
+		}
+		if (r->closing)
+			break;
+		enter(r, REMOTE_LOST, error_text(&err));
+		w = task_sleep(wait);
+		wait = wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
+	}
+	r->task = NULL;
+	remote_unref(r);
+}
+
+void remote_start(struct remote *r)
+{
+	if (r->task || r->closing)
+		return;
+	r->refs++;
+	task_start(keep_up, r);
+}
+
+void remote_free(struct remote *r)
+{
+	if (!r || r->closing)
+		return;
+	r->closing = true;
+	hash_put_u64(remotes, r->index, NULL);
+	if (hash_count(remotes) == 0)
+		hash_free(take(&remotes));
+	remote_stop(r, "it is not wanted any more");
+	r->on_state = NULL;
+	task_cancel(r->task);
+	remote_unref(r);
+}
+
+int remote_ready(struct remote *r, int64_t timeout_ms, struct error *err)
+{
+	int64_t until = now_monotonic_ms() + timeout_ms, left;
+	int w = 0;
+
+	while (r->state == REMOTE_CONNECTING && w == 0 && (left = until - now_monotonic_ms()) > 0)
+		w = task_wait(&r->changed, left);
+	if (w == -ECANCELED)
+		return w;
+	return r->state == REMOTE_CONNECTED ? 0 : lost(r, NULL, err);
+}

@@ -1,0 +1,15 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Between front.c and front_file.c. */
+#ifndef DOMFS_REMOTE_FRONT_PRIVATE_H
+#define DOMFS_REMOTE_FRONT_PRIVATE_H
+
+#include "front.h"
+
+struct rnode *front_node(fuse_ino_t ino);
+struct call *front_call(fuse_req_t req, struct rnode *n, int (*run)(struct call *, struct error *),
+			void (*reply)(struct call *));
+int front_on_fid(struct rnode *n, uint32_t fid, struct p9_msg *m, struct rcall **out, struct error *err);
+/* A size set through FI (or without): true when there is nothing to do about it. */
+bool front_truncate(struct fuse_file_info *fi, struct rnode *n, uint64_t size);
+
+#endif

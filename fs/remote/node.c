@@ -1,0 +1,540 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * What has been told of another tree.  The other end says with each node on what of its object it depends, and then what changed of which object
+ * (Twatch): until then a look costs nothing.  Without our own messages nothing is kept.
+ */
+#include "remote.h"
+
+#include <fcntl.h>
+#include <sys/stat.h>
+
+#include "engine/object.h"
+#include "engine/units.h"
+
+#define SERIAL_SHIFT 26 /* of a qid's path, between our own ends: what is above names the object */
+#define GET_MAX	     (256u << 10)
+
+void (*rnode_invalidate)(struct rnode *n);
+
+LIST_HEAD(same_list, rnode);
+
+/* ---- the nodes ---- */
+
+static uint64_t serial_of(const struct p9_qid *q)
+{
+	return q->path >> SERIAL_SHIFT ? q->path >> SERIAL_SHIFT : 1;
+}
+
+uint64_t rnode_ino(const struct rnode *n)
+{
+	return REMOTE_INO | (uint64_t)n->r->index << 40 | n->number;
+}
+
+struct rnode *rnode_of_ino(uint64_t ino)
+{
+	struct remote *r = remote_of_index((ino & ~REMOTE_INO) >> 40);
+	struct rnode *n = r ? hash_get_u64(r->nodes, ino & ((1ull << 40) - 1)) : NULL;
+
+	return n && !n->gone ? n : NULL;
+}
+
+void rnode_ref(struct rnode *n)
+{
+	n->refs++;
+}
+
+void rnode_unref(struct rnode *n)
+{
+	if (!n || --n->refs)
+		return;
+	buf_clear(&n->text);
+	hash_free(n->children);
+	vec_clear(&n->order, NULL);
+	free(n->name);
+	free(n);
+}
+
+void rnode_unref_p(struct rnode **n)
+{
+	rnode_unref(*n);
+}
+
+static void file_under_serial(struct rnode *n)
+{
+	struct hash *h = n->r->serials;
+	uint64_t serial = serial_of(&n->qid);
+	struct same_list *l = hash_get_u64(h, serial);
+
+	if (!l) {
+		l = xcalloc(1, sizeof(*l));
+		hash_put_u64(h, serial, l);
+	}
+	LIST_INSERT_HEAD(l, n, same);
+}
+
+static void unfile(struct rnode *n)
+{
+	struct same_list *l = hash_get_u64(n->r->serials, serial_of(&n->qid));
+
+	LIST_REMOVE(n, same);
+	if (l && LIST_EMPTY(l)) {
+		hash_put_u64(n->r->serials, serial_of(&n->qid), NULL);
+		free(l);
+	}
+}
+
+static struct rnode *rnode_new(struct remote *r, struct rnode *parent, const char *name, const struct p9_qid *qid)
+{
+	struct rnode *n = xcalloc(1, sizeof(*n));
+
+	n->number = ++r->last_number;
+	n->r = r;
+	n->parent = parent;
+	n->name = xstrdup(name);
+	n->qid = *qid;
+	n->kind = qid->type & P9_QTDIR ? P9_DIR : P9_VALUE;
+	n->refs = 1;
+	hash_put_u64(r->nodes, n->number, n);
+	file_under_serial(n);
+	if (parent) {
+		if (!parent->children)
+			parent->children = hash_new();
+		hash_put(parent->children, name, n);
+		vec_add(&parent->order, n);
+	}
+	return n;
+}
+
+static void rnode_drop(struct rnode *n)
+{
+	if (n->gone)
+		return;
+	while (n->order.n)
+		rnode_drop(n->order.at[n->order.n - 1]);
+	n->gone = true;
+	if (rnode_invalidate && n->told)
+		rnode_invalidate(n);
+	unfile(n);
+	hash_put_u64(n->r->nodes, n->number, NULL);
+	if (n->parent) {
+		if (hash_get(n->parent->children, n->name) == n)
+			hash_put(n->parent->children, n->name, NULL);
+		vec_drop(&n->parent->order, n);
+	}
+	rnode_unref(n);
+}
+
+void rnodes_open(struct remote *r)
+{
+	struct p9_qid root = { .type = P9_QTDIR, .path = 1 };
+
+	r->nodes = hash_new();
+	r->serials = hash_new();
+	r->root = rnode_new(r, NULL, "", &root);
+	r->root->attr = (struct p9_attr){ .mode = 040755, .nlink = 1 };
+}
+
+void rnodes_free(struct remote *r)
+{
+	rnode_drop(r->root);
+	hash_free(r->nodes);
+	hash_free(r->serials);
+}
+
+static void take_back(struct rnode *n)
+{
+	n->attr_known = n->text_known = n->listed = false;
+	if (n->told && rnode_invalidate) {
+		n->told = false;
+		rnode_invalidate(n);
+	}
+}
+
+static void take_back_one(void *arg unused, uint64_t number unused, void *value)
+{
+	take_back(value);
+}
+
+void rnodes_forget(struct remote *r)
+{
+	hash_each_u64(r->nodes, take_back_one, NULL);
+}
+
+void rnode_news(struct remote *r, uint64_t serial, uint32_t facets)
+{
+	struct same_list *l = hash_get_u64(r->serials, serial);
+	struct rnode *n, *next;
+
+	if (!serial) {
+		rnodes_forget(r);
+		return;
+	}
+	for (n = l ? LIST_FIRST(l) : NULL; n; n = next) {
+		next = LIST_NEXT(n, same);
+		if (!facets && n != r->root) {
+			rnode_drop(n);
+			l = hash_get_u64(r->serials, serial); /* children of it that were in the list went with it */
+			next = l ? LIST_FIRST(l) : NULL;
+			continue;
+		}
+		if (!n->facets || (n->facets & facets))
+			take_back(n);
+	}
+}
+
+void rnode_changed_names(struct rnode *dir)
+{
+	take_back(dir);
+}
+
+int rnode_path(const struct rnode *n, struct p9_msg *m)
+{
+	unsigned depth = 0;
+
+	for (const struct rnode *p = n; p->parent; p = p->parent)
+		if (++depth > P9_NAMES_MAX)
+			return -ENAMETOOLONG;
+	m->nnames = depth;
+	for (const struct rnode *p = n; p->parent; p = p->parent)
+		m->names[--depth] = str_of(p->name);
+	return 0;
+}
+
+struct rnode *rnode_child(struct rnode *dir, const char *name)
+{
+	return dir->children ? hash_get(dir->children, name) : NULL;
+}
+
+struct rnode *rnode_after(struct rnode *dir, uint64_t cursor)
+{
+	for (size_t i = 0; i < dir->order.n; i++)
+		if (((struct rnode *)dir->order.at[i])->number > cursor)
+			return dir->order.at[i];
+	return NULL;
+}
+
+/* ---- what is told ---- */
+
+/* The child NAME of DIR is now QID. */
+static struct rnode *take_child(struct rnode *dir, const char *name, const struct p9_qid *qid)
+{
+	struct rnode *n = rnode_child(dir, name);
+
+	if (n && n->qid.path != qid->path) {
+		rnode_drop(n);
+		n = NULL;
+	}
+	return n ? n : rnode_new(dir->r, dir, name, qid);
+}
+
+static void take_attr(struct rnode *n, const struct p9_attr *a, uint32_t facets, enum p9_kind kind)
+{
+	n->attr = *a;
+	n->facets = facets;
+	n->kind = kind;
+	n->attr_known = facets != 0;
+}
+
+static void take_text(struct rnode *n, struct str text)
+{
+	buf_reset(&n->text);
+	buf_add(&n->text, text.p, text.n);
+	n->text_known = n->facets != 0;
+}
+
+struct rnode *rnode_made(struct rnode *dir, const char *name, const struct p9_qid *qid, uint32_t mode)
+{
+	struct rnode *n = take_child(dir, name, qid);
+
+	n->hidden = true;
+	n->kind = P9_VALUE;
+	n->attr = (struct p9_attr){ .mode = S_IFREG | (mode & 0777), .nlink = 1, .blksize = 4096 };
+	return n;
+}
+
+/* One record of Rlist into DIR; its cursor. */
+static bool take_record(struct rnode *dir, struct str *data, struct rnode **out, uint64_t *cursor)
+{
+	struct p9_qid qid = { 0 };
+	struct p9_attr attr;
+	struct str name, text;
+	uint32_t facets;
+	uint8_t type, kind;
+	struct rnode *n;
+
+	if (!p9_u8_take(data, &type) || !p9_u64_take(data, &qid.path) || !p9_u64_take(data, cursor) ||
+	    !p9_text_take(data, &name) || !p9_attr_take(data, &attr) || !p9_u32_take(data, &facets) ||
+	    !p9_u8_take(data, &kind) || kind > P9_BYTES || !name.n || name.n > 255 || memchr(name.p, '/', name.n) ||
+	    memchr(name.p, 0, name.n))
+		return false;
+	qid.type = type;
+	{
+		autofree char *word = xstrndup(name.p, name.n);
+		if (!strcmp(word, ".") || !strcmp(word, ".."))
+			return false;
+		n = take_child(dir, word, &qid);
+	}
+	take_attr(n, &attr, facets, kind);
+	if (data->n >= 4 && !memcmp(data->p, "\xff\xff\xff\xff", 4)) {
+		data->p += 4;
+		data->n -= 4;
+	} else {
+		if (!p9_text_take(data, &text))
+			return false;
+		take_text(n, text);
+	}
+	*out = n;
+	return true;
+}
+
+/* A listing's part; SEEN gets its nodes. */
+static bool take_listing(struct rnode *dir, struct str data, struct vec *seen)
+{
+	while (data.n) {
+		struct rnode *n, *kept;
+		uint64_t cursor;
+		uint8_t more;
+		if (!take_record(dir, &data, &n, &cursor))
+			return false;
+		vec_add(seen, n);
+		n->hidden = false;
+		while (p9_u8_take(&data, &more) && more)
+			if (!take_record(n, &data, &kept, &cursor))
+				return false;
+	}
+	return true;
+}
+
+static void drop_unseen(struct rnode *dir, const struct vec *seen)
+{
+	struct hash *have = hash_new();
+	struct vec old = { 0 };
+
+	for (size_t i = 0; i < seen->n; i++)
+		hash_put_u64(have, ((struct rnode *)seen->at[i])->number, seen->at[i]);
+	for (size_t i = 0; i < dir->order.n; i++) {
+		struct rnode *n = dir->order.at[i];
+		if (!hash_get_u64(have, n->number) && !n->hidden)
+			vec_add(&old, n);
+	}
+	for (size_t i = 0; i < old.n; i++)
+		rnode_drop(old.at[i]);
+	vec_clear(&old, NULL);
+	hash_free(have);
+}
+
+/* ---- asking ---- */
+
+static int reach(struct rnode *n, struct error *err)
+{
+	int r = remote_ready(n->r, 5000, err);
+
+	return r == 0 && n->gone ? error_set(err, ESTALE, "it is not there any more") : r;
+}
+
+static struct rcall *send_list(struct rnode *dir, uint64_t cursor)
+{
+	struct p9_msg m = { .type = P9_TLIST, .fid = 0, .offset = cursor, .count = GET_MAX };
+
+	return rnode_path(dir, &m) < 0 ? NULL : remote_send(dir->r, &m);
+}
+
+static int finish_list(struct rnode *dir, struct rcall *c, struct vec *seen, uint64_t *cursor, struct error *err)
+{
+	int r = remote_await(dir->r, c, err);
+
+	if (r < 0)
+		return r;
+	if (c->reply.type != P9_TLIST + 1 || !take_listing(dir, c->reply.data, seen))
+		return error_set(err, EPROTO, "%s sent a listing that is none", dir->r->uri);
+	take_attr(dir, &c->reply.attr, dir->facets ? dir->facets : 1u << FACET_NAMES, P9_DIR);
+	*cursor = c->reply.offset;
+	return 0;
+}
+
+int rnode_list(struct rnode *dir, struct error *err)
+{
+	struct vec seen = { 0 };
+	uint64_t cursor = 0;
+	int r = reach(dir, err);
+
+	if (r < 0 || dir->listed)
+		return r;
+	do {
+		autorcall struct rcall *c = send_list(dir, cursor);
+		r = finish_list(dir, c, &seen, &cursor, err);
+	} while (r == 0 && cursor);
+	if (r == 0) {
+		drop_unseen(dir, &seen);
+		dir->listed = true;
+	}
+	vec_clear(&seen, NULL);
+	return r;
+}
+
+/* Looking up something that may be a directory asks for what is in it, too: whoever names it will go on. */
+int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct error *err)
+{
+	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = 4096 };
+	autorcall struct rcall *get = NULL, *list = NULL;
+	struct p9_msg l = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
+	struct rnode *n = rnode_child(dir, name);
+	struct vec seen = { 0 };
+	bool hidden = false;
+	uint64_t cursor;
+	int r;
+
+	if (n && n->attr_known) {
+		*out = n;
+		return 0;
+	}
+	r = reach(dir, err);
+	if (r < 0)
+		return r;
+	if (rnode_path(dir, &m) < 0 || m.nnames == P9_NAMES_MAX)
+		return -ENAMETOOLONG;
+	m.names[m.nnames++] = str_of(name);
+	memcpy(l.names, m.names, sizeof(l.names));
+	l.nnames = m.nnames;
+	if (dir->listed && !n)
+		hidden = true; /* it may answer to its name all the same */
+	get = remote_send(dir->r, &m);
+	list = dir->kind == P9_DIR && !strchr(name, '.') ? remote_send(dir->r, &l) : NULL;
+	r = remote_await(dir->r, get, err);
+	if (r < 0) {
+		if (n && r == -ENOENT)
+			rnode_drop(n);
+		return r;
+	}
+	if (dir->gone)
+		return -ESTALE;
+	n = take_child(dir, name, &get->reply.qid);
+	n->hidden = hidden && dir->listed && dir->facets;
+	take_attr(n, &get->reply.attr, get->reply.flags, get->reply.mode <= P9_BYTES ? get->reply.mode : P9_VALUE);
+	if ((n->kind == P9_VALUE || n->kind == P9_LINK || n->kind == P9_DOC) && get->reply.data.n < 4096)
+		take_text(n, get->reply.data);
+	*out = n;
+	if (n->kind == P9_DIR && list) {
+		autoerror struct error why = { 0 };
+		autornode struct rnode *held = n;
+		rnode_ref(n);
+		if (finish_list(n, list, &seen, &cursor, &why) == 0 && !cursor) {
+			drop_unseen(n, &seen);
+			n->listed = true;
+		}
+		vec_clear(&seen, NULL);
+		(void)held;
+	}
+	return 0;
+}
+
+int rnode_attr(struct rnode *n, struct error *err)
+{
+	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = 0 };
+	autorcall struct rcall *c = NULL;
+	int r = n->attr_known ? 0 : reach(n, err);
+
+	if (n->attr_known || r < 0)
+		return r;
+	r = rnode_path(n, &m);
+	if (r == 0)
+		r = remote_call(n->r, &m, &c, err);
+	if (r < 0)
+		return r;
+	if (n->parent && c->reply.qid.path != n->qid.path) {
+		rnode_drop(n);
+		return error_set(err, ESTALE, "it is another now");
+	}
+	take_attr(n, &c->reply.attr, c->reply.flags, n->parent ? (c->reply.mode <= P9_BYTES ? c->reply.mode : P9_VALUE) : P9_DIR);
+	return 0;
+}
+
+int rnode_text(struct rnode *n, struct buf *out, struct error *err)
+{
+	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = n->r->msize };
+	autorcall struct rcall *c = NULL;
+	int r;
+
+	if (n->text_known) {
+		buf_add(out, n->text.p, n->text.n);
+		return 0;
+	}
+	r = reach(n, err);
+	if (r == 0)
+		r = rnode_path(n, &m);
+	if (r == 0)
+		r = remote_call(n->r, &m, &c, err);
+	if (r < 0)
+		return r;
+	take_attr(n, &c->reply.attr, c->reply.flags, c->reply.mode <= P9_BYTES ? c->reply.mode : P9_VALUE);
+	n->attr.size = c->reply.data.n;
+	if (c->reply.data.n < 4096)
+		take_text(n, c->reply.data);
+	buf_add(out, c->reply.data.p, c->reply.data.n);
+	return 0;
+}
+
+void rnode_put(struct rnode *n, const struct p9_attr *a)
+{
+	n->text_known = false;
+	if (n->facets)
+		n->attr = *a;
+	take_back(n);
+}
+
+/* ---- a new link ---- */
+
+static void watch(void *arg)
+{
+	struct remote *r = arg;
+	uint64_t seq = 0;
+
+	while (r->link && !r->closing) {
+		struct p9_msg m = { .type = P9_TWATCH, .offset = seq, .count = 32768 };
+		autorcall struct rcall *c = NULL;
+		struct str data;
+		uint64_t serial;
+		uint32_t facets;
+		if (remote_call(r, &m, &c, NULL) < 0)
+			break;
+		seq = c->reply.offset;
+		data = c->reply.data;
+		while (p9_u64_take(&data, &serial) && p9_u32_take(&data, &facets))
+			rnode_news(r, serial, facets);
+	}
+	remote_unref(r);
+}
+
+int rnode_greet(struct remote *r, struct error *err)
+{
+	struct p9_msg version = { .type = P9_TVERSION, .msize = P9_MSIZE_MAX, .version = str_of(P9_VERSION_OWN) };
+	struct p9_msg attach = { .type = P9_TATTACH, .fid = 0, .afid = P9_NOFID, .uid = 0xffffffffu };
+	struct p9_msg list = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
+	autorcall struct rcall *v = remote_send(r, &version), *a = remote_send(r, &attach), *l = remote_send(r, &list);
+	int64_t began = now_monotonic_ms();
+	struct vec seen = { 0 };
+	uint64_t cursor;
+	int ret = remote_await(r, v, err);
+
+	if (ret < 0)
+		return ret;
+	if (v->reply.type != P9_TVERSION + 1 || !str_is(v->reply.version, P9_VERSION_OWN))
+		return error_set(err, EPROTO, "%s speaks '%.*s', which is not another domfs", r->uri,
+				 (int)v->reply.version.n, v->reply.version.p);
+	r->msize = v->reply.msize;
+	r->own = true;
+	ret = remote_await(r, a, err);
+	r->latency_us = (now_monotonic_ms() - began) * 1000;
+	if (ret < 0)
+		return ret;
+	r->their_uid = a->reply.qid.version; /* our own ends say so there */
+	r->refs++;
+	task_start(watch, r);
+	ret = finish_list(r->root, l, &seen, &cursor, err);
+	if (ret == 0) {
+		drop_unseen(r->root, &seen);
+		r->root->listed = !cursor;
+	}
+	vec_clear(&seen, NULL);
+	return ret;
+}

@@ -1,0 +1,272 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * hosts/NAME/: other hosts.  Beside the files of this table such a directory shows the root of the other tree (fuse_attr.c).  Its definition
+ * is its uri; only its owner goes in, as whoever does acts there with the rights of that connection.
+ */
+#include "engine/event.h"
+#include "engine/record.h"
+#include "engine/store.h"
+#include "fs/hosts.h"
+#include "tree.h"
+
+#define KIND	 "hosts"
+#define HOST_MODE 0700
+
+struct host {
+	struct object obj;
+	struct remote *remote; /* NULL: no uri yet */
+	char *uri, *error_text;
+};
+
+static struct vec all;
+static struct hash *by_name;
+
+static struct host *host_of(const struct object *o)
+{
+	return container_of((struct object *)o, struct host, obj);
+}
+
+static void host_free(struct object *o)
+{
+	struct host *h = host_of(o);
+
+	free(h->uri);
+	free(h->error_text);
+	free(h);
+}
+
+static void on_state(struct remote *r)
+{
+	struct host *h = r->owner;
+
+	object_changed(&h->obj, 1u << FACET_STATE | 1u << FACET_ERROR | 1u << FACET_NAMES);
+	event_emit("host", h->obj.name, remote_state_names[r->state], r->error_text ? "%s" : NULL, r->error_text);
+}
+
+static void connect_to(struct host *h)
+{
+	remote_free(take(&h->remote));
+	if (!h->uri)
+		return;
+	h->remote = remote_new(h->uri);
+	h->remote->on_state = on_state;
+	h->remote->owner = h;
+	remote_start(h->remote);
+}
+
+static struct host *host_new(const char *name)
+{
+	struct host *h = xcalloc(1, sizeof(*h));
+
+	if (!by_name)
+		by_name = hash_new();
+	object_init(&h->obj, OBJ_HOST, name, &root_object, host_free);
+	vec_add(&all, h);
+	hash_put(by_name, name, h);
+	return h;
+}
+
+static void host_remove(struct host *h)
+{
+	remote_free(take(&h->remote));
+	vec_drop(&all, h);
+	hash_put(by_name, h->obj.name, NULL);
+	object_gone(&h->obj);
+	object_changed(&root_object, 1u << FACET_NAMES);
+	object_unref(&h->obj);
+	if (!all.n) {
+		vec_clear(&all, NULL);
+		hash_free(take(&by_name));
+	}
+}
+
+struct remote *host_remote(const struct object *o)
+{
+	return o->kind == OBJ_HOST ? host_of(o)->remote : NULL;
+}
+
+void host_set_error(struct object *o, const char *text)
+{
+	struct host *h = host_of(o);
+
+	free(h->error_text);
+	h->error_text = xstrdup(text);
+	object_changed(o, 1u << FACET_ERROR);
+}
+
+/* ---- kept ---- */
+
+static int save(const struct host *h, const char *uri, bool durable, struct error *err)
+{
+	autorecord struct record *r = record_new();
+	autobuf struct buf lines = { 0 };
+	char *s = NULL;
+
+	record_set(r, "uri", uri ? uri : "");
+	access_print(&h->obj, &lines);
+	for (char *line = lines.n ? strtok_r(lines.p, "\n", &s) : NULL; line; line = strtok_r(NULL, "\n", &s))
+		record_add_line(r, "access", line);
+	return store_write(KIND, h->obj.name, r, durable, err);
+}
+
+void host_access_changed(struct object *o)
+{
+	(void)!save(host_of(o), host_of(o)->uri, false, NULL);
+}
+
+static void load_access(void *arg, const char *line)
+{
+	(void)!access_parse_line(arg, str_of(line), NULL);
+}
+
+static void load_one(void *arg unused, const char *name, struct record *r)
+{
+	const char *uri = record_get(r, "uri");
+	autoerror struct error why = { 0 };
+	struct host *h;
+
+	if (object_name_check(name, NULL) < 0 || !uri || (*uri && remote_check(uri, NULL) < 0)) {
+		error_set(&why, EBADMSG, "it is a file of domfs, but no host");
+		store_set_aside(KIND, name, &why);
+		record_free(r);
+		return;
+	}
+	h = host_new(name);
+	h->uri = *uri ? xstrdup(uri) : NULL;
+	record_each(r, "access", load_access, &h->obj);
+	record_free(r);
+	connect_to(h);
+}
+
+int hosts_open(struct error *err)
+{
+	access_keepers[OBJ_HOST] = host_access_changed;
+	return store_load(KIND, load_one, NULL, err);
+}
+
+void hosts_close(void)
+{
+	while (all.n)
+		host_remove(all.at[all.n - 1]);
+}
+
+/* ---- the table ---- */
+
+static int make(const struct place *dir, const char *name, mode_t mode unused, struct object **out, struct error *err)
+{
+	struct rights rights = { dir->who->uid, dir->who->gid, HOST_MODE };
+	struct host *h = host_new(name);
+	int r;
+
+	access_set(&h->obj, "", HOST_MODE, ACCESS_UID | ACCESS_GID | ACCESS_MODE, &rights);
+	r = save(h, NULL, true, err);
+	if (r < 0) {
+		host_remove(h);
+		return error_in(err, r, "%s: make", name);
+	}
+	object_changed(&root_object, 1u << FACET_NAMES);
+	event_emit("host", name, "made", NULL);
+	*out = &h->obj;
+	object_ref(*out);
+	return 0;
+}
+
+static int drop(const struct place *at, struct error *err)
+{
+	struct host *h = host_of(at->obj);
+	int r = store_remove(KIND, h->obj.name, true, err);
+
+	if (r < 0)
+		return error_in(err, r, "%s: remove", h->obj.name);
+	event_emit("host", h->obj.name, "removed", NULL);
+	host_remove(h);
+	return 0;
+}
+
+static struct object *find(const struct place *dir unused, const char *name)
+{
+	struct host *h = by_name ? hash_get(by_name, name) : NULL;
+
+	return h ? &h->obj : NULL;
+}
+
+static struct object *next(const struct place *dir unused, uint64_t after)
+{
+	return object_after(&all, after);
+}
+
+static int uri_show(const struct place *at, struct buf *out, struct error *err unused)
+{
+	return show_line(out, host_of(at->obj)->uri);
+}
+
+static int uri_store(const struct place *at, struct str text, struct error *err)
+{
+	struct host *h = host_of(at->obj);
+	autofree char *uri = xstrndup(text.p, text.n);
+	int r = *uri ? remote_check(uri, err) : 0;
+
+	if (r < 0 || str_eq(uri, h->uri))
+		return r < 0 ? error_in(err, r, "%s: uri", h->obj.name) : 0;
+	r = save(h, uri, true, err);
+	if (r < 0)
+		return error_in(err, r, "%s: uri", h->obj.name);
+	free(h->uri);
+	h->uri = *uri ? take(&uri) : NULL;
+	object_changed(&h->obj, 1u << FACET_DOC);
+	connect_to(h);
+	/* who says where it is wants to know whether it is there */
+	return h->remote ? error_in(err, remote_ready(h->remote, 30000, err), "%s", h->obj.name) : 0;
+}
+
+static int state_show(const struct place *at, struct buf *out, struct error *err unused)
+{
+	const struct host *h = host_of(at->obj);
+
+	return show_line(out, remote_state_names[h->remote ? h->remote->state : REMOTE_IDLE]);
+}
+
+static int link_show(const struct place *at, struct buf *out, struct error *err unused)
+{
+	const struct host *h = host_of(at->obj);
+
+	return show_line(out, h->remote ? h->remote->how : NULL);
+}
+
+static int latency_show(const struct place *at, struct buf *out, struct error *err unused)
+{
+	const struct host *h = host_of(at->obj);
+
+	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_us * 1000 : 0);
+	return 0;
+}
+
+static int error_show(const struct place *at, struct buf *out, struct error *err unused)
+{
+	const struct host *h = host_of(at->obj);
+	const char *text = h->remote && h->remote->error_text ? h->remote->error_text : h->error_text;
+
+	return text ? show_line(out, text) : 0;
+}
+
+static const struct entry host_entries[] = {
+	VALUE("state", 0444, state_show, NULL, .facets = F_STATE, .doc = "idle, connecting, connected or lost"),
+	VALUE("uri", 0644, uri_show, uri_store, .facets = F_DOC, .doc = "where it is: ssh://[USER@]HOST[:PORT] and others; writing it connects"),
+	VALUE("link", 0444, link_show, NULL, .facets = F_STATE, .doc = "by what it is connected, and why by that"),
+	VALUE("latency", 0444, latency_show, NULL, .facets = F_STATE, .doc = "nanoseconds of a round trip when it was connected"),
+	VALUE("error", 0444, error_show, NULL, .facets = F_ERROR | F_STATE, .doc = "why it is not connected"),
+	{ 0 },
+};
+
+static const struct dir_type host_dir_type = { .entries = host_entries };
+static const struct entry host_entry = DIR("HOST", HOST_MODE, &host_dir_type, .facets = F_STATE | F_DOC | F_NAMES,
+					   .doc = "another host; mkdir, then write its uri: its own tree is then in it");
+
+const struct dir_type hosts_dir = {
+	.child = &host_entry,
+	.kind = OBJ_HOST,
+	.find = find,
+	.next = next,
+	.make = make,
+	.drop = drop,
+};
