@@ -51,7 +51,8 @@ static int session_host(struct scsi_work *w, struct error *err)
 	w->session = iscsi_session_find(w->sys, w->portal, w->iface, false, &w->number);
 	if (w->session >= 0)
 		return w->number;
-	return error_set(err, ENOTCONN, "there is no session to the target '%s' of %s any more: stop the pool and start it",
+	return error_set(err, ENOTCONN,
+			 "there is no session to the target '%s' of %s any more: stop the pool and start it",
 			 w->portal->iqn, w->portal->host);
 }
 
@@ -221,10 +222,11 @@ static int foreign_work(void *arg)
 
 	if (record_read(w->path, &was) == 0 && iscsi_record_is_of((struct str){ buf_text(&was), was.n }, w->iface))
 		return 0;
-	return error_set(&w->why, EEXIST,
-			 "open-iscsi has a record of that target already (%s), which somebody else made: log in by it, then the "
-			 "session is taken over as it is, or delete it: iscsiadm -m node -o delete",
-			 w->path);
+	return error_set(
+		&w->why, EEXIST,
+		"open-iscsi has a record of that target already (%s), which somebody else made: log in by it, then the "
+		"session is taken over as it is, or delete it: iscsiadm -m node -o delete",
+		w->path);
 }
 
 /* FN on the record, if there is one. */
@@ -329,7 +331,8 @@ static int iscsi_start(struct pool *p, struct error *err)
 	if (r == 0)
 		r = make_records(p, &l, err);
 	if (r == 0)
-		r = error_in(err, step(&l, ISCSI_LOGIN, 0, NULL, err), "log in to '%s' of %s", l.portal.iqn, l.portal.host);
+		r = error_in(err, step(&l, ISCSI_LOGIN, 0, NULL, err), "log in to '%s' of %s", l.portal.iqn,
+			     l.portal.host);
 	if (r < 0 && r != -EEXIST) {
 		task_shield(1);
 		(void)!iscsi_stop(p, NULL);
@@ -374,10 +377,11 @@ static int iscsi_discover(struct str spec, struct buf *xml, struct error *err)
 	int r = iscsi_spec_of(spec, &l.portal, err);
 
 	if (r == 0 && (l.portal.initiator || l.portal.user))
-		r = error_set(err, ENOTSUP,
-			      "source/%s: open-iscsi asks as this machine, as /etc/iscsi says: leave it out, or ask for "
-			      "type iscsi-direct",
-			      l.portal.user ? "auth" : "initiator");
+		r = error_set(
+			err, ENOTSUP,
+			"source/%s: open-iscsi asks as this machine, as /etc/iscsi says: leave it out, or ask for "
+			"type iscsi-direct",
+			l.portal.user ? "auth" : "initiator");
 	if (r == 0)
 		r = step(&l, ISCSI_DISCOVER, 0, &said, err);
 	if (r == 0) {

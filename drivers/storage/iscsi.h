@@ -11,7 +11,7 @@
 
 /* ---- iscsi_source.c: which target a definition means; nothing here waits ---- */
 
-struct iscsi_portal { /* texts are owned */
+struct iscsi_portal {	   /* texts are owned */
 	char *host, *port; /* of the portal; port never NULL */
 	char *iqn;	   /* the target's name */
 	char *initiator;   /* who we are; NULL: as this machine is called */

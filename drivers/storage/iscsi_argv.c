@@ -39,12 +39,12 @@ char **iscsi_argv(enum iscsi_step step, const struct iscsi_portal *p, const char
 
 	argv[n++] = xstrdup("iscsiadm");
 	for (const char *const *a = steps[step]; *a; a++)
-		argv[n++] = !strcmp(*a, TARGET)	     ? xstrdup(p->iqn) :
-			    !strcmp(*a, PORTAL)	     ? iscsi_portal_text(p) :
-			    !strcmp(*a, IFACE)	     ? xstrdup(iface) :
-			    !strcmp(*a, INITIATOR) ? xstrdup(p->initiator) :
-			    !strcmp(*a, SID)	     ? xasprintf("%d", sid) :
-						       xstrdup(*a);
+		argv[n++] = !strcmp(*a, TARGET)	     ? xstrdup(p->iqn)
+			    : !strcmp(*a, PORTAL)    ? iscsi_portal_text(p)
+			    : !strcmp(*a, IFACE)     ? xstrdup(iface)
+			    : !strcmp(*a, INITIATOR) ? xstrdup(p->initiator)
+			    : !strcmp(*a, SID)	     ? xasprintf("%d", sid)
+						     : xstrdup(*a);
 	return argv;
 }
 
@@ -128,10 +128,11 @@ static int check_value(const char *what, struct str s, struct error *err)
 		return error_set(err, EINVAL, "%s has %zu bytes: CHAP takes 1 to 255", what, s.n);
 	for (size_t i = 0; i < s.n; i++)
 		if (iscntrl((unsigned char)s.p[i]))
-			return error_set(err, EINVAL,
-					 "%s has a control character, which open-iscsi cannot store: was it written with "
-					 "a newline at its end?",
-					 what);
+			return error_set(
+				err, EINVAL,
+				"%s has a control character, which open-iscsi cannot store: was it written with "
+				"a newline at its end?",
+				what);
 	if (str_trim(s).n != s.n)
 		return error_set(err, EINVAL, "%s begins or ends with a blank, which open-iscsi cannot store", what);
 	return 0;

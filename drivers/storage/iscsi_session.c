@@ -50,8 +50,7 @@ static int host_of(const char *dir)
 	return at && sscanf(at, "/host%d/", &host) == 1 ? host : -1;
 }
 
-int iscsi_session_find(const char *sys, const struct iscsi_portal *p, const char *iface, bool ours_only,
-		       int *host)
+int iscsi_session_find(const char *sys, const struct iscsi_portal *p, const char *iface, bool ours_only, int *host)
 {
 	autofree char *dir = xasprintf("%s/class/iscsi_session", sys);
 	struct vec names = { 0 };

@@ -35,7 +35,8 @@ static int check_word(const char *what, const char *text, const char *also, stru
 		return error_set(err, EINVAL, "%s is missing", what);
 	for (const char *c = text; *c; c++)
 		if (!isgraph((unsigned char)*c) || *c == '/' || *c == ',' || strchr(also, *c))
-			return error_set(err, EINVAL, "%s: '%s' has a character that cannot be in one: '%c'", what, text, *c);
+			return error_set(err, EINVAL, "%s: '%s' has a character that cannot be in one: '%c'", what,
+					 text, *c);
 	if (text[0] == '-' || text[0] == '.')
 		return error_set(err, EINVAL, "%s: '%s' must not begin with '%c'", what, text, text[0]);
 	return strlen(text) > 223 ? error_set(err, EINVAL, "%s: '%s' is longer than 223 bytes", what, text) : 0;

@@ -27,6 +27,10 @@ int scsi_list(const char *sys, int host, const char *target, struct listing *out
 int scsi_rescan(const char *sys, int host, struct error *err);
 bool scsi_host_there(const char *sys, int host);
 
+/* ---- mpath.c ---- */
+
+int mpath_maps(const char *sys, struct listing *out, struct error *err); /* all multipath devices */
+
 /* ---- scsi_id.c ---- */
 
 /* A LUN's own name in the world, from its page 0x83 of vital product data: as udev's scsi_id gives it ("3600140..."), the caller's; NULL
@@ -35,13 +39,13 @@ char *scsi_id(const unsigned char *page, size_t n);
 
 /* ---- scsi_adapter.c: which host source/adapter means ---- */
 
-struct adapter {		/* texts are owned; NULL: not given */
-	char *name;		/* "host3", also of old definitions without type */
-	char *address;		/* "0000:00:1f.2" with UNIQUE */
-	unsigned unique;	/* of several hosts of one PCI device */
-	char *wwnn, *wwpn;	/* of a virtual port */
+struct adapter {	   /* texts are owned; NULL: not given */
+	char *name;	   /* "host3", also of old definitions without type */
+	char *address;	   /* "0000:00:1f.2" with UNIQUE */
+	unsigned unique;   /* of several hosts of one PCI device */
+	char *wwnn, *wwpn; /* of a virtual port */
 	char *parent, *parent_wwnn, *parent_wwpn, *parent_fabric_wwn;
-	bool keep;		/* managed='no': the port stays when the pool is stopped */
+	bool keep; /* managed='no': the port stays when the pool is stopped */
 };
 int adapter_of(const struct node *pool, struct adapter *a, struct error *err); /* does not wait */
 void adapter_clear(struct adapter *a);
@@ -57,12 +61,12 @@ int vport_remove(const char *sys, const struct adapter *a, struct error *err);
 /* What goes to the pool's thread. */
 struct scsi_work {
 	char *sys, *target;
-	struct adapter adapter;		   /* of a scsi pool */
-	struct iscsi_portal *portal;	   /* of an iscsi pool, and the interface its session is made through */
+	struct adapter adapter;	     /* of a scsi pool */
+	struct iscsi_portal *portal; /* of an iscsi pool, and the interface its session is made through */
 	char *iface;
 	void (*free_portal)(struct iscsi_portal *portal);
 	int (*host)(struct scsi_work *w, struct error *err); /* the host's number */
-	int number, session;		   /* of the host, of the session (iscsi), as far as it was found */
+	int number, session; /* of the host, of the session (iscsi), as far as it was found */
 	struct listing list;
 	struct error why;
 };
@@ -77,7 +81,8 @@ int scsi_work_image(struct pool *p, struct scsi_work *w, const char *name, int f
 		    struct error *err);
 
 /* Slots of pools whose volumes are listed whole, with a path that is a block device. */
-int scsi_target_complete(struct node *pool, struct error *err); /* target/path: /dev/disk/by-path; permissions are refused */
+int scsi_target_complete(struct node *pool,
+			 struct error *err); /* target/path: /dev/disk/by-path; permissions are refused */
 int lun_usage(struct pool *p, struct pool_usage *out, struct error *err);
 int lun_wipe(struct pool *p, const char *name, const struct volume_info *now, const char *algorithm,
 	     void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct error *err);

@@ -29,10 +29,10 @@ void adapter_clear(struct adapter *a)
 /* "host3", "scsi_host3", "fc_host3": 3; -1. */
 static int host_number(const char *name)
 {
-	const char *p = str_starts(name, "scsi_host") ? name + 9 :
-			str_starts(name, "fc_host")   ? name + 7 :
-			str_starts(name, "host")      ? name + 4 :
-							NULL;
+	const char *p = str_starts(name, "scsi_host") ? name + 9
+			: str_starts(name, "fc_host") ? name + 7
+			: str_starts(name, "host")    ? name + 4
+						      : NULL;
 	uint64_t n;
 
 	if (!p || !isdigit((unsigned char)*p) || u64_parse(str_of(p), 0, INT_MAX, &n, NULL) < 0)
@@ -48,7 +48,8 @@ static int wwn_of(const struct node *n, const char *attr, bool needed, char **ou
 	const char *digits = text && str_starts(text, "0x") ? text + 2 : text;
 
 	if (!text)
-		return needed ? error_set(err, EINVAL, "source/adapter: %s is missing: 16 hexadecimal digits", attr + 1) : 0;
+		return needed ? error_set(err, EINVAL, "source/adapter: %s is missing: 16 hexadecimal digits", attr + 1)
+			      : 0;
 	if (strlen(digits) != WWN_DIGITS || strspn(digits, "0123456789abcdefABCDEF") != WWN_DIGITS)
 		return error_set(err, EINVAL, "source/adapter: %s '%s' is not a world wide name: 16 hexadecimal digits",
 				 attr + 1, text);
@@ -73,10 +74,12 @@ static int fc_of(const struct node *n, struct adapter *a, struct error *err)
 	if (r < 0)
 		return r;
 	if (!a->parent_wwnn != !a->parent_wwpn)
-		return error_set(err, EINVAL, "source/adapter: parent_wwnn and parent_wwpn belong together, one is missing");
+		return error_set(err, EINVAL,
+				 "source/adapter: parent_wwnn and parent_wwpn belong together, one is missing");
 	a->parent = xstrdup(node_get(n, "@parent"));
 	if (a->parent && host_number(a->parent) < 0)
-		return error_set(err, EINVAL, "source/adapter: the parent '%s' is not the name of a host, such as scsi_host5",
+		return error_set(err, EINVAL,
+				 "source/adapter: the parent '%s' is not the name of a host, such as scsi_host5",
 				 a->parent);
 	a->keep = node_is(n, "@managed", "no");
 	return 0;
@@ -125,7 +128,8 @@ int adapter_of(const struct node *pool, struct adapter *a, struct error *err)
 
 	*a = (struct adapter){ 0 };
 	if (!n)
-		return error_set(err, EINVAL, "source/adapter is missing: a pool of type scsi is that of a host, such as host3");
+		return error_set(err, EINVAL,
+				 "source/adapter is missing: a pool of type scsi is that of a host, such as host3");
 	if (str_eq(type, "fc_host"))
 		return fc_of(n, a, err);
 	if (!str_eq(type, "scsi_host"))
@@ -216,9 +220,9 @@ static bool by_wwn(const char *dir, const struct adapter *a)
 
 int adapter_host(const char *sys, const struct adapter *a, struct error *err)
 {
-	int host = a->wwnn    ? find_host(sys, "fc_host", a, by_wwn) :
-		   a->address ? find_host(sys, "scsi_host", a, by_address) :
-				host_number(a->name);
+	int host = a->wwnn	? find_host(sys, "fc_host", a, by_wwn)
+		   : a->address ? find_host(sys, "scsi_host", a, by_address)
+				: host_number(a->name);
 	autobuf struct buf what = { 0 };
 
 	if (host >= 0 && scsi_host_there(sys, host))
@@ -247,9 +251,9 @@ static bool can_have_more(const char *dir, const struct adapter *a)
 
 static int parent_of(const char *sys, const struct adapter *a, struct error *err)
 {
-	int host = a->parent	  ? host_number(a->parent) :
-		   a->parent_wwnn ? find_host(sys, "fc_host", a, by_parent_wwn) :
-				    find_host(sys, "fc_host", a, can_have_more);
+	int host = a->parent	    ? host_number(a->parent)
+		   : a->parent_wwnn ? find_host(sys, "fc_host", a, by_parent_wwn)
+				    : find_host(sys, "fc_host", a, can_have_more);
 
 	if (host >= 0 && scsi_host_there(sys, host))
 		return host;

@@ -19,6 +19,8 @@ struct designator {
 /* What is the longest and rarest is preferred: an NAA of 16 bytes, any NAA, EUI-64, a name, a vendor's text. */
 static int rank(const struct designator *d)
 {
+	if (!d->n)
+		return 0;
 	if (d->type == NAA && d->set == BINARY && d->n >= 8)
 		return d->n >= 16 ? 6 : 5;
 	if (d->type == EUI64 && d->set == BINARY && d->n >= 8)
@@ -65,8 +67,8 @@ char *scsi_id(const unsigned char *page, size_t n)
 		struct designator d = { page[at] & 15, page[at + 1] & 15, page + at + 4, page[at + 3] };
 
 		/* that of the LUN, not of its port or target */
-		if ((page[at + 1] >> 4 & 3) == 0 && d.n && rank(&d) > rank(&best))
+		if ((page[at + 1] >> 4 & 3) == 0 && rank(&d) > rank(&best))
 			best = d;
 	}
-	return best.n && rank(&best) ? show(&best) : NULL;
+	return best.n ? show(&best) : NULL;
 }

@@ -111,13 +111,13 @@ int scsi_target_complete(struct node *pool, struct error *err)
 	if (!path || !*path)
 		node_set(pool, "target/path", "/dev/disk/by-path");
 	else if (!str_starts(path, "/dev/") && !str_eq(path, "/dev"))
-		return error_set(err, EINVAL,
-				 "target: '%s' is no directory of device links: expected /dev/disk/by-path, /dev/disk/by-id "
-				 "or another below /dev",
-				 path);
+		return error_set(
+			err, EINVAL,
+			"target: '%s' is no directory of device links: expected /dev/disk/by-path, /dev/disk/by-id "
+			"or another below /dev",
+			path);
 	return 0;
 }
-
 
 int scsi_work_image(struct pool *p, struct scsi_work *w, const char *name, int flags, struct bulk **out,
 		    struct error *err)

@@ -200,10 +200,11 @@ int scsi_list(const char *sys, int host, const char *target, struct listing *out
 			without++;
 	}
 	if (without && !out->n)
-		r = error_set(err, ENOENT,
-			      "%s has a link to none of the %u disks of SCSI host %d: set target to another directory of "
-			      "/dev/disk, or to /dev",
-			      target, without, host);
+		r = error_set(
+			err, ENOENT,
+			"%s has a link to none of the %u disks of SCSI host %d: set target to another directory of "
+			"/dev/disk, or to /dev",
+			target, without, host);
 	vec_clear(&names, free);
 	links_clear(&links);
 	return r;
