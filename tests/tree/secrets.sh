@@ -197,7 +197,7 @@ exec 3< "$s/$v/value"
 rmdir "$s/$v"
 refused ENOENT cat "$s/$v/value"
 exec 3<&-
-is "$(find "$DOMFS_STATE_DIR" -name "$v")$(ls -A "$DOMFS_STATE_DIR/secret-values" | grep -vx -e "$u")" '' 'nothing is left of a removed one'
+is "$(find "$DOMFS_STATE_DIR" -name "$v")$(find "$DOMFS_STATE_DIR/secret-values" -type f ! -name "$u")" '' 'nothing is left of a removed one'
 mkdir "$s/$v"
 is "$(stat -c '%u' "$s/$v") $(cat "$s/$v/value")" '0 ' 'a new one of its uuid inherits nothing'
 rm -rf "$s" 2> /dev/null || :
