@@ -168,13 +168,13 @@ static int wait_end(struct run *r, const char *name, int64_t timeout_ms, struct 
 	return 0;
 }
 
-/* The last line of TEXT that is not blank, or the one before where it is indented: such adds to that (mount's "dmesg may have more"). */
+/* The last line of TEXT that is not blank, or the one before where it is indented (two blanks or more): such adds to that (mount's "dmesg may have more"). */
 static struct str last_line(const struct buf *text)
 {
 	struct str s = str_trim((struct str){ buf_text(text), text->n });
 	const char *nl = memrchr(s.p, '\n', s.n);
 
-	while (nl && (nl[1] == ' ' || nl[1] == '\t')) {
+	while (nl && !strncmp(nl + 1, "  ", 2)) {
 		s.n = (size_t)(nl - s.p);
 		nl = memrchr(s.p, '\n', s.n);
 	}
