@@ -102,8 +102,9 @@ enum {
 	POOL_FILES =
 		2, /* volumes are the files of a directory (target/path): watched by inotify where the file system is local */
 	POOL_READONLY = 4, /* volumes can be neither made nor removed */
-	POOL_REMOTE = 8
-}; /* changes of others are not seen by inotify: the listing is asked for when it is looked at */
+	POOL_REMOTE = 8, /* changes of others are not seen by inotify: the listing is asked for when it is looked at */
+	POOL_UNFOUND = 16
+}; /* nothing outside tells that it is active, starting it sets nothing up: one that was active is so again after a crash */
 
 struct pool_driver {
 	const char *type; /* pool/@type */
@@ -130,6 +131,8 @@ struct pool_driver {
 	int (*erase)(struct pool *p,
 		     struct error *err); /* write delete: what build made goes; of a pool that is not active */
 
+	/* Looks on the outside for what came and went (a scan of a bus), before list is asked.  NULL: list sees it by itself */
+	int (*refresh)(struct pool *p, struct error *err);
 	int (*list)(struct pool *p, struct listing *out, struct error *err);
 	int (*usage)(struct pool *p, struct pool_usage *out, struct error *err);
 	/* Fresh, apart from FORMAT: *INFO->format is what is recorded for it, or NULL: then it may be read from the image's first

@@ -183,6 +183,8 @@ static int refresh_held(struct pool *p, struct error *err)
 {
 	int r = pool_needs_active(p, err);
 
+	if (r == 0 && p->driver->refresh)
+		r = p->driver->refresh(p, err);
 	if (r == 0)
 		r = pool_list_now(p, err);
 	if (r == 0)
@@ -305,7 +307,9 @@ static int find_held(struct pool *p, struct error *err)
 	int found = pool_whole(p, NULL) == 0 && p->driver->find ? p->driver->find(p, err) : 0;
 	int r;
 
-	if (found <= 0 && !p->autostart && !(ours && (p->driver->flags & POOL_FILES) && str_eq(p->type, "dir"))) {
+	if (found <= 0 && !p->autostart &&
+	    !(ours && ((p->driver->flags & POOL_UNFOUND) ||
+		       ((p->driver->flags & POOL_FILES) && str_eq(p->type, "dir"))))) {
 		if (ours && found == 0)
 			pool_run_set(p, false);
 		return found;

@@ -229,7 +229,7 @@ static struct known *known_find(const struct stat *st, const char *format)
 	return k;
 }
 
-void files_forget(const struct stat *st)
+static void known_forget(const struct stat *st)
 {
 	autofree char *key = known_key(st);
 	struct known *k = known ? hash_get(known, key) : NULL;
@@ -250,7 +250,7 @@ static struct known *known_put(const struct stat *st, const char *format)
 	autofree char *key = known_key(st);
 	struct known *k = xcalloc(1, sizeof(*k));
 
-	files_forget(st);
+	known_forget(st);
 	if (!known)
 		known = hash_new();
 	if (hash_count(known) >= KNOWN_MAX) {

@@ -19,6 +19,5 @@ int file_dir(struct file_job *j); /* on the thread: a descriptor, or a negative 
 char *file_path(struct pool *p, const char *name); /* the caller's */
 int file_name_check(const char *name, struct error *err);
 #define FILES_TEMP ".domfs-" /* in the names of what is not whole yet, which begin with a dot */
-void files_forget(const struct stat *st); /* what was read of it */
 
 #endif
