@@ -14,6 +14,7 @@
 #include "domain_impl.h"
 #include "loop.h"
 #include "pool.h"
+#include "secret.h"
 #include "store.h"
 
 #define KIND "domains"
@@ -124,6 +125,8 @@ static void access_changed(struct object *o)
 
 	if (o->kind == OBJ_DOMAIN)
 		domain_save_soon(domain_of(o));
+	if (o->kind == OBJ_SECRET)
+		secret_access_changed(o);
 	if (o->kind == OBJ_POOL || o->kind == OBJ_VOLUME)
 		pool_access_changed(o);
 	if (access_keepers[o->kind])

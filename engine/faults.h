@@ -21,6 +21,8 @@
 	X("start:qemu-monitor") X("start:qemu-cont") X("start:running") X("start:saved") X("start:done") \
 	/* destroy, and the end of a guest however it came */ \
 	X("stop:begin") X("stop:recorded") X("stop:gone") X("stop:dir") X("stop:done") \
+	/* mkdir, rmdir, definition and value of a secret */ \
+	X("secret:begin") X("secret:value") X("secret:stored") \
 	/* a device into or out of the running guest */ \
 	X("plug:begin") X("plug:completed") X("plug:qemu-item") X("plug:attached") X("plug:recorded") X("plug:stored") X("plug:done") \
 	X("unplug:begin") X("unplug:detached") X("unplug:recorded") X("unplug:stored") X("unplug:done")

@@ -249,11 +249,17 @@ int pool_offload(struct pool *p, int (*fn)(void *arg), void *arg, void (*free_ar
 	return r == -ECANCELED ? error_set(err, ECANCELED, "interrupted") : r;
 }
 
+/* With the rights of the pool's owner: whoever may define a pool may not use any secret with it. */
 struct secret *pool_secret(struct pool *p, struct error *err)
 {
 	const struct node *auth = node_first(pool_node(p), "source/auth");
 	const char *type = node_get(auth, "@type");
 	const struct node *n = node_child(auth, "secret");
 
-	return n ? secret_of_node(n, str_eq(type, "ceph") ? "ceph" : "iscsi", NULL, err) : NULL;
+	struct rights rights;
+	struct who owner;
+
+	access_get(&p->obj, "", 0755, &rights);
+	owner = (struct who){ rights.uid, rights.gid, 0 };
+	return n ? secret_of_node(n, str_eq(type, "ceph") ? "ceph" : "iscsi", &owner, err) : NULL;
 }

@@ -95,6 +95,7 @@ struct volume_plan {
 	struct volume_spec spec;
 	struct doc *xml;
 	char *backing, *backing_format, *from_path, *from_format;
+	struct secret *secret; /* held */
 };
 void volume_plan_clear(struct volume_plan *plan);
 #define autoplan __attribute__((cleanup(volume_plan_clear)))

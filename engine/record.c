@@ -54,6 +54,7 @@ void record_free(struct record *r)
 	}
 	for (size_t i = 0; i < r->nsections; i++) {
 		free(r->sections[i].name);
+		explicit_bzero(r->sections[i].p, r->sections[i].n); /* it may be a secret's value */
 		free(r->sections[i].p);
 	}
 	free(r->fields);
@@ -280,6 +281,7 @@ struct record *record_read_at(int dirfd, const char *path, struct error *err)
 		n += k;
 	}
 	r = record_parse((struct str){ p, n }, err);
+	explicit_bzero(p, n); /* it may hold a secret's value */
 	if (!r)
 		error_in(err, -EBADMSG, "'%s'", path);
 	return r;

@@ -26,7 +26,8 @@ struct op {
 	size_t n;
 	char tmp[16];
 	int fd;
-	bool durable; /* somebody waits; he frees it */
+	bool gone_at_once; /* no older text of it may be left */
+	bool durable;	   /* somebody waits; he frees it */
 	bool done;
 	int result;
 	struct error err;
@@ -49,6 +50,8 @@ static void op_free(struct op *op)
 {
 	free(op->kind);
 	free(op->name);
+	if (op->data)
+		explicit_bzero(op->data, op->n); /* it may be a secret's value */
 	free(op->data);
 	error_clear(&op->err);
 	free(op);
@@ -96,10 +99,10 @@ static int sync_tmp(int dir unused, struct op *op)
 }
 
 /* The old file becomes the next temporary one where it can: nothing has to be freed and allocated, which halves the cost of a
- * change (0.7 to 0.35 ms on ext4 here). */
+ * change (0.7 to 0.35 ms on ext4 here).  Not so what must not stay: the old value of a secret. */
 static int swap_in(int dir, struct op *op)
 {
-	int r = renameat2(dir, op->tmp, dir, op->name, RENAME_EXCHANGE);
+	int r = op->gone_at_once ? -1 : renameat2(dir, op->tmp, dir, op->name, RENAME_EXCHANGE);
 
 	return r == 0 ? 0 : renameat(dir, op->tmp, dir, op->name);
 }
@@ -260,6 +263,7 @@ static struct op *enqueue(const char *kind, const char *name, struct buf *text, 
 	op->n = text ? text->n : 0;
 	op->data = text ? buf_take(text) : NULL;
 	op->durable = durable;
+	op->gone_at_once = !strcmp(kind, "secret-values");
 	op->fd = -1;
 	TAILQ_INIT(&op->waiter);
 	TAILQ_INSERT_TAIL(&queue, op, link);

@@ -140,6 +140,7 @@ static int open_data(struct volume *v, int flags, const struct who *who, struct 
 	const struct node *n;
 	autodoc struct doc *doc = NULL;
 	struct secret *s = NULL;
+	int r;
 
 	if (writes(flags) && volume_check_users(v, false, err) < 0)
 		return -EBUSY;
@@ -153,6 +154,11 @@ static int open_data(struct volume *v, int flags, const struct who *who, struct 
 		s = secret_of_node(n, "volume", who, err);
 	else if (v->info->encryption) /* libvirt's way: by what the secret says that it is for */
 		s = secret_find_usage("volume", v->info->path);
+	if (n && !s)
+		return err && err->code ? -err->code : -ENOENT;
+	r = s ? secret_usable(s, "volume", who, err) : 0;
+	if (r < 0)
+		return r;
 	if (v->info->encryption && !s)
 		return error_set(
 			err, EACCES,

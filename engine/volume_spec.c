@@ -7,6 +7,8 @@
 void volume_plan_clear(struct volume_plan *plan)
 {
 	doc_free(plan->xml);
+	if (plan->secret)
+		object_unref(&plan->secret->obj);
 	free(plan->backing);
 	free(plan->backing_format);
 	free(plan->from_path);
@@ -88,6 +90,8 @@ static int find_secret(struct volume_plan *plan, const struct who *who, struct e
 	s = secret_of_node(n, "volume", who, err);
 	if (!s)
 		return err && err->code ? -err->code : -ENOENT;
+	object_ref(&s->obj);
+	plan->secret = s;
 	plan->spec.secret = s;
 	return 0;
 }

@@ -2,6 +2,7 @@
 /* The one place where a failure is recorded: the words in the object's `error`, a line in `errors`. */
 #include "engine/device.h"
 #include "engine/pool.h"
+#include "engine/secret.h"
 #include "hosts.h"
 #include "open.h"
 
@@ -18,6 +19,8 @@ void record_failure(const struct place *at, const struct who *who, const struct 
 		pool_set_error(pool_of(at->obj), error_text(err));
 	else if (at->obj->kind == OBJ_VOLUME)
 		volume_set_error(volume_of(at->obj), error_text(err));
+	else if (at->obj->kind == OBJ_SECRET)
+		secret_set_error(secret_of(at->obj), error_text(err));
 	else if (at->obj->kind == OBJ_HOST)
 		host_set_error(at->obj, error_text(err));
 	errors_add(who, path.n ? buf_text(&path) : ".", err);

@@ -14,6 +14,7 @@
 
 #include "engine/loop.h"
 #include "engine/pool.h"
+#include "engine/secret.h"
 #include "engine/store.h"
 #include "fuse.h"
 #include "hosts.h"
@@ -95,6 +96,7 @@ static bool engine_close(void)
 	hosts_close();
 	pools_close();
 	domains_close();
+	secrets_close();
 	driver_objects_close();
 	drivers_close();
 	store_close();
@@ -110,7 +112,9 @@ static int engine_open(struct error *err)
 	object_changed(&root_object, ~0u);
 	driver_objects_open();
 	drivers_probe();
-	r = domains_open(err);
+	r = secrets_open(err);
+	if (r == 0)
+		r = domains_open(err);
 	if (r >= 0)
 		r = pools_open(err);
 	return r < 0 ? r : hosts_open(err);

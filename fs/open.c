@@ -59,6 +59,8 @@ void handle_free(struct handle *h)
 		h->slot->entry->stream->release(h);
 	TAILQ_REMOVE(&open_handles, h, list);
 	draft_free(h->draft);
+	if (h->slot && h->slot->entry->secret && h->text.p)
+		explicit_bzero(h->text.p, h->text.cap);
 	if (h->scratch)
 		scratch_closed(h->scratch);
 	object_unref(h->obj);
@@ -210,6 +212,8 @@ static uint64_t keep_size(const struct place *at)
 
 	buf_reset(&text);
 	n = place_show(at, &text, &err) < 0 ? 0 : text.n;
+	if (at->slot->entry->secret && text.p)
+		explicit_bzero(text.p, text.cap);
 	if (text.cap > KEPT_TEXT)
 		buf_clear(&text);
 	return n;
@@ -318,7 +322,7 @@ int handle_write(struct handle *h, const struct who *who, uint64_t off, struct s
 		return draft_write(h, who, off, data, err);
 	if (h->cut && off == h->cut)
 		return error_set(err, EINVAL, "a value is written by one write");
-	h->cut = data.n && data.p[data.n - 1] != '\n' ? off + data.n : 0;
+	h->cut = data.n && (at.slot->entry->secret || data.p[data.n - 1] != '\n') ? off + data.n : 0;
 	return value_store(&at, data, err);
 }
 

@@ -39,7 +39,8 @@ static int disk_complete(struct node *pool, const char *dir unused, struct error
 		return error_set(err, ENOTSUP,
 				 "source/format: %s tables are not served here: expected gpt dos dvh sun unknown",
 				 format);
-	node_set(pool, "source/format/@type", format);
+	if (!node_has(pool, "source/format/@type"))
+		node_set(pool, "source/format/@type", formats[0]);
 	if (!node_has(pool, "target/path"))
 		node_set(pool, "target/path", "/dev");
 	if (node_get_or(pool, "target/path", "")[0] != '/' || !str_starts(node_get(pool, "target/path"), "/dev"))
@@ -228,6 +229,7 @@ static void fill_info(struct pool *p, const struct table *t, const struct partit
 {
 	autofree char *path = volume_path(p, part->node);
 
+	free(take(&info->format)); /* of partitions it is their type: nothing in them is looked at */
 	if (block_info(p, path, info, NULL) < 0) {
 		/* udev has not made it yet, or it is gone: the table knows */
 		volume_info_clear(info);
@@ -236,7 +238,7 @@ static void fill_info(struct pool *p, const struct table *t, const struct partit
 		info->key = xstrdup(path);
 	}
 	info->type = VOLUME_BLOCK;
-	info->capacity = info->allocation = part->size * t->sector;
+	info->capacity = info->allocation = info->physical = part->size * t->sector;
 	free(info->format);
 	info->format = xstrdup(part->format);
 	info->extents = xcalloc(1, sizeof(*info->extents));
@@ -262,6 +264,27 @@ static int disk_list(struct pool *p, struct listing *out, struct error *err)
 	return r;
 }
 
+static int no_partition(const char *name, const struct disk *d, struct error *err)
+{
+	return error_set(err, ENOENT, "'%s' is not in the table of '%s' any more", name, d->device);
+}
+
+static int disk_info(struct pool *p, const char *name, struct volume_info *info, struct error *err)
+{
+	autodisk struct disk d = { 0 };
+	autotable struct table t = { 0 };
+	const struct partition *part;
+	int r = open_and_read(p, &d, &t, err);
+
+	if (r < 0)
+		return r;
+	part = table_find(&t, name);
+	if (!part)
+		return no_partition(name, &d, err);
+	fill_info(p, &t, part, info);
+	return 0;
+}
+
 static int disk_usage(struct pool *p, struct pool_usage *out, struct error *err)
 {
 	autodisk struct disk d = { 0 };
@@ -271,11 +294,6 @@ static int disk_usage(struct pool *p, struct pool_usage *out, struct error *err)
 	if (r == 0)
 		table_usage(&t, out);
 	return r;
-}
-
-static int no_partition(const char *name, const struct disk *d, struct error *err)
-{
-	return error_set(err, ENOENT, "'%s' is not in the table of '%s' any more", name, d->device);
 }
 
 static int remove_held(struct pool *p, const char *name, struct error *err)
@@ -310,6 +328,8 @@ static int fill_volume(struct pool *p, const struct volume_spec *spec, const cha
 	struct volume_spec raw = *spec;
 
 	raw.format = "raw";
+	if (spec->from_format && word_index(partition_formats, spec->from_format) >= 0)
+		raw.from_format = "raw"; /* another partition */
 	if (!spec->from_path && !spec->secret)
 		return 0;
 	return image_create(p, &raw, node, true, err);
@@ -404,6 +424,7 @@ const struct pool_driver disk_pool = {
 	.start = disk_start,
 	.list = disk_list,
 	.usage = disk_usage,
+	.info = disk_info,
 	.create = disk_create,
 	.remove = disk_remove,
 	.wipe = disk_wipe,

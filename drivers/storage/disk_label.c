@@ -9,9 +9,11 @@
 #include <unistd.h>
 
 #include "engine/spawn.h"
+#include "engine/units.h"
 #include "signature.h"
 
-#define NODE_MS 15000 /* for udev to make or remove a node */
+#define AGAIN_MS 100
+#define NODE_MS	 15000 /* for udev to make or remove a node */
 
 void disk_clear(struct disk *d)
 {
@@ -182,16 +184,25 @@ static int tell_one(struct pool *p, const struct disk *d, unsigned number, const
 {
 	autofree char *nr = xasprintf("%u", number);
 	const char *const argv[] = { "partx", there ? "--add" : "--delete", "--nr", nr, d->device, NULL };
-	int r = kernel_knows(p, node, err), told;
+	int64_t end = now_monotonic_ms() + NODE_MS;
 
-	if (r < 0 || r == there)
-		return r < 0 ? r : 0;
-	told = spawn_run(argv, str_of(NULL), NULL, POOL_WORK_MS, err);
-	if (told == 0 || told == -ECANCELED)
-		return told;
-	if (kernel_knows(p, node, NULL) == there) /* udev was faster */
-		return 0;
-	return error_in(err, told, "the kernel does not take over the new table of '%s'", d->device);
+	for (;;) {
+		int r = kernel_knows(p, node, err);
+
+		if (r < 0 || r == there) /* udev may have been faster */
+			return r < 0 ? r : 0;
+		r = spawn_run(argv, str_of(NULL), NULL, POOL_WORK_MS, err);
+		if (r == 0 || r == -ECANCELED)
+			return r;
+		if (now_monotonic_ms() >= end)
+			return error_in(err, r, "the kernel does not take over the new table of '%s'", d->device);
+		/* udev looks into what is new, and while it has it open it cannot go */
+		settle();
+		r = task_sleep(AGAIN_MS);
+		if (r < 0)
+			return error_set(err, -r, "the table is written, but not told to the kernel");
+		error_clear(err);
+	}
 }
 
 static int run_delete(const struct disk *d, unsigned number, struct error *err)

@@ -15,7 +15,7 @@
 #include "engine/offload.h"
 #include "engine/spawn.h"
 
-#define UMOUNT_MS 30000 /* then it is taken out of the tree, and the kernel writes back what it still can */
+#define UMOUNT_MS 15000 /* then it is taken out of the tree, and the kernel writes back what it still can */
 
 /* ---- looking ---- */
 

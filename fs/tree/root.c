@@ -61,6 +61,7 @@ static const struct entry root_entries[] = {
 	DIR("by-uuid", 0755, &by_uuid_dir, .doc = "a link to each domain by its uuid"),
 	DIR("by-id", 0755, &by_id_dir, .facets = F_NAMES | F_STATE, .doc = "a link to each running domain by its id"),
 	DIR("pools", 0755, &pools_dir, .doc = "storage pools and their volumes"),
+	DIR("secrets", 0755, &secrets_dir, .doc = "secrets for encrypted volumes, CHAP, Ceph, TLS and TPMs"),
 	DIR("hosts", 0755, &hosts_dir, .doc = "other hosts, each with its own tree"),
 	DIR("host", 0755, &host_dir, .doc = "the machine that this runs on"),
 	{ 0 },

@@ -1,0 +1,419 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pools of files: which there are, and what each is. */
+#include "files.h"
+
+#include <dirent.h>
+#include <fcntl.h>
+#include <linux/fs.h>
+#include <stdio.h>
+#include <sys/file.h>
+#include <sys/ioctl.h>
+#include <sys/statvfs.h>
+#include <unistd.h>
+
+#include "engine/claim.h"
+
+#define HEAD	 (64u << 10) /* of an image: all that image_header looks at */
+#define KNOWN_MAX 20000
+
+const char *const file_formats[] = { "raw",    "qcow2", "qcow",	 "qed",	     "vmdk", "vdi", "vhdx", "vpc", "luks",
+				     "dir",    "iso",	"bochs", "cloop",    "dmg",  "cow", "vhd",  "fat", "ploop",
+				     "parallels", "none", NULL };
+
+/* ---- on the pool's thread ---- */
+
+int file_name_check(const char *name, struct error *err)
+{
+	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
+		return error_set(err, EINVAL, "'%s' is no name of a file", name);
+	return 0;
+}
+
+int file_job_init(struct pool *p, struct file_job *j, const char *name, const char *to, struct error *err)
+{
+	int r = name ? file_name_check(name, err) : 0;
+
+	if (r == 0 && to)
+		r = file_name_check(to, err);
+	if (r < 0)
+		return r;
+	j->dir = pool_text(p, "target/path");
+	j->name = xstrdup(name);
+	j->to = xstrdup(to);
+	return j->dir ? 0 : error_set(err, EINVAL, "the pool '%s' has no target", pool_name(p));
+}
+
+void file_job_clear(struct file_job *j)
+{
+	free(j->dir);
+	free(j->name);
+	free(j->to);
+	error_clear(&j->err);
+}
+
+int file_dir(struct file_job *j)
+{
+	int fd = open(j->dir, O_RDONLY | O_DIRECTORY | O_CLOEXEC);
+
+	return fd < 0 ? error_set(&j->err, errno, "the pool's directory '%s': %s", j->dir, strerror(errno)) : fd;
+}
+
+char *file_path(struct pool *p, const char *name)
+{
+	autofree char *dir = files_directory(p);
+
+	return xasprintf("%s/%s", dir ? dir : "", name);
+}
+
+char *files_directory(struct pool *p)
+{
+	char *dir = pool_text(p, "target/path");
+	size_t n = dir ? strlen(dir) : 0;
+
+	while (n > 1 && dir[n - 1] == '/')
+		dir[--n] = 0;
+	return dir;
+}
+
+/* ---- the listing ---- */
+
+struct list_job {
+	struct file_job j;
+	struct listing out;
+};
+
+static void list_free(void *arg)
+{
+	struct list_job *l = arg;
+
+	file_job_clear(&l->j);
+	listing_clear(&l->out);
+	free(l);
+}
+
+/* A temporary file that nobody holds was left by a domfs that was killed. */
+static void sweep(int dir, const char *name)
+{
+	int fd;
+
+	if (name[0] != '.' || !strstr(name, FILES_TEMP))
+		return;
+	fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0)
+		return;
+	if (flock(fd, LOCK_EX | LOCK_NB) == 0)
+		unlinkat(dir, name, 0);
+	close(fd);
+}
+
+static int list(void *arg)
+{
+	struct list_job *l = arg;
+	int fd = file_dir(&l->j);
+	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
+	struct dirent *e;
+
+	if (!dir)
+		return fd < 0 ? fd : -errno;
+	while ((e = readdir(dir))) {
+		sweep(fd, e->d_name);
+		if (e->d_name[0] == '.' || !strcmp(e->d_name, "lost+found"))
+			continue;
+		if (e->d_type == DT_REG || e->d_type == DT_DIR || e->d_type == DT_LNK || e->d_type == DT_BLK ||
+		    e->d_type == DT_UNKNOWN)
+			listing_add(&l->out, e->d_name);
+	}
+	closedir(dir);
+	return 0;
+}
+
+int files_list(struct pool *p, struct listing *out, struct error *err)
+{
+	struct list_job *l = xcalloc(1, sizeof(*l));
+	int r = file_job_init(p, &l->j, NULL, NULL, err);
+
+	if (r == 0)
+		r = pool_offload(p, list, l, list_free, POOL_ASK_MS, err);
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return r;
+	if (r == 0) {
+		*out = l->out;
+		l->out = (struct listing){ 0 };
+	} else if (l->j.err.code) {
+		error_move(err, &l->j.err);
+	}
+	list_free(l);
+	return r;
+}
+
+/* ---- how full ---- */
+
+struct usage_job {
+	struct file_job j;
+	struct statvfs st;
+};
+
+static void usage_free(void *arg)
+{
+	file_job_clear(&((struct usage_job *)arg)->j);
+	free(arg);
+}
+
+static int usage(void *arg)
+{
+	struct usage_job *u = arg;
+
+	if (statvfs(u->j.dir, &u->st) == 0)
+		return 0;
+	return error_set(&u->j.err, errno, "the pool's directory '%s': %s", u->j.dir, strerror(errno));
+}
+
+int files_usage(struct pool *p, struct pool_usage *out, struct error *err)
+{
+	struct usage_job *u = xcalloc(1, sizeof(*u));
+	int r = file_job_init(p, &u->j, NULL, NULL, err);
+
+	if (r == 0)
+		r = pool_offload(p, usage, u, usage_free, POOL_ASK_MS, err);
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return r;
+	if (r == 0) {
+		out->capacity = (uint64_t)u->st.f_blocks * u->st.f_frsize;
+		out->available = (uint64_t)u->st.f_bavail * u->st.f_frsize;
+		out->allocation = (uint64_t)(u->st.f_blocks - u->st.f_bfree) * u->st.f_frsize;
+	} else if (u->j.err.code) {
+		error_move(err, &u->j.err);
+	}
+	usage_free(u);
+	return r;
+}
+
+/* ---- one file ---- */
+
+/* What the first bytes of a file said, as long as it is the same file. */
+struct known {
+	dev_t dev;
+	ino_t ino;
+	uint64_t size;
+	int64_t mtime_ns;
+	char *format;		 /* which was believed; NULL: by magic */
+	struct volume_info info; /* what image_header made of them */
+};
+
+static struct hash *known;
+
+static void known_free(struct known *k)
+{
+	volume_info_clear(&k->info);
+	free(k->format);
+	free(k);
+}
+
+static char *known_key(const struct stat *st)
+{
+	return xasprintf("%llx:%llx", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
+}
+
+static int64_t mtime_ns(const struct stat *st)
+{
+	return st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec;
+}
+
+static struct known *known_find(const struct stat *st, const char *format)
+{
+	autofree char *key = known_key(st);
+	struct known *k = known ? hash_get(known, key) : NULL;
+
+	if (!k || k->size != (uint64_t)st->st_size || k->mtime_ns != mtime_ns(st) || !str_eq(k->format, format))
+		return NULL;
+	return k;
+}
+
+static void known_forget(const struct stat *st)
+{
+	autofree char *key = known_key(st);
+	struct known *k = known ? hash_get(known, key) : NULL;
+
+	if (!k)
+		return;
+	hash_put(known, key, NULL);
+	known_free(k);
+}
+
+static void forget_one(void *arg unused, const char *key unused, void *value)
+{
+	known_free(value);
+}
+
+static struct known *known_put(const struct stat *st, const char *format)
+{
+	autofree char *key = known_key(st);
+	struct known *k = xcalloc(1, sizeof(*k));
+
+	known_forget(st);
+	if (!known)
+		known = hash_new();
+	if (hash_count(known) >= KNOWN_MAX) {
+		hash_each(known, forget_one, NULL);
+		hash_free(known);
+		known = hash_new();
+	}
+	*k = (struct known){ .dev = st->st_dev,
+			     .ino = st->st_ino,
+			     .size = st->st_size,
+			     .mtime_ns = mtime_ns(st),
+			     .format = xstrdup(format) };
+	hash_put(known, key, k);
+	return k;
+}
+
+struct info_job {
+	struct file_job j;
+	struct stat st;
+	bool link, look; /* look into it */
+	uint64_t bytes;	 /* that it has */
+	size_t nhead;
+	char head[HEAD];
+};
+
+static void info_free(void *arg)
+{
+	file_job_clear(&((struct info_job *)arg)->j);
+	free(arg);
+}
+
+static int read_head(struct info_job *i, int dir)
+{
+	int fd = openat(dir, i->j.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	ssize_t n;
+
+	if (fd < 0)
+		return error_set(&i->j.err, errno, "'%s/%s': %s", i->j.dir, i->j.name, strerror(errno));
+	n = i->look ? pread(fd, i->head, sizeof(i->head), 0) : 0;
+	if (S_ISBLK(i->st.st_mode) && ioctl(fd, BLKGETSIZE64, &i->bytes) < 0)
+		n = -1;
+	i->nhead = n > 0 ? n : 0;
+	close(fd);
+	return n < 0 ? error_set(&i->j.err, EIO, "'%s/%s': it cannot be read", i->j.dir, i->j.name) : 0;
+}
+
+static int look(void *arg)
+{
+	struct info_job *i = arg;
+	int dir = file_dir(&i->j), r;
+
+	if (dir < 0)
+		return dir;
+	r = fstatat(dir, i->j.name, &i->st, AT_SYMLINK_NOFOLLOW);
+	if (r == 0 && S_ISLNK(i->st.st_mode)) {
+		i->link = true;
+		r = fstatat(dir, i->j.name, &i->st, 0);
+	}
+	if (r < 0)
+		r = error_set(&i->j.err, errno, "'%s/%s': %s", i->j.dir, i->j.name,
+			      errno == ENOENT && !i->link ? "it was deleted" : strerror(errno));
+	i->bytes = i->st.st_size;
+	if (r == 0 && ((i->look && S_ISREG(i->st.st_mode)) || S_ISBLK(i->st.st_mode)))
+		r = read_head(i, dir);
+	close(dir);
+	return r;
+}
+
+/* What is known of the image itself, into INFO. */
+static void add_known(const struct known *k, struct volume_info *info)
+{
+	free(info->format);
+	info->format = xstrdup(k->info.format);
+	if (k->info.capacity || strcmp(info->format ? info->format : "", "raw"))
+		info->capacity = k->info.capacity;
+	info->backing = xstrdup(k->info.backing);
+	info->backing_format = xstrdup(k->info.backing_format);
+	info->encryption = xstrdup(k->info.encryption);
+	info->compat = xstrdup(k->info.compat);
+	info->cluster_size = k->info.cluster_size;
+	info->lazy_refcounts = k->info.lazy_refcounts;
+	info->extended_l2 = k->info.extended_l2;
+}
+
+static void absolute_backing(const struct info_job *i, struct volume_info *info)
+{
+	char *path = info->backing;
+
+	if (!path || path[0] == '/' || strchr(path, ':'))
+		return;
+	info->backing = xasprintf("%s/%s", i->j.dir, path);
+	free(path);
+}
+
+/* The first bytes, now read; what they do not tell qemu-img is asked for. */
+static int study(struct pool *p, const struct info_job *i, const char *format, struct known **out, struct error *err)
+{
+	struct volume_info head = { 0 };
+	autofree char *path = file_path(p, i->j.name);
+	int r = image_header((struct str){ i->head, i->nhead }, i->bytes, format, &head, err);
+
+	if (r == 0 && !head.capacity && head.format && strcmp(head.format, "raw")) {
+		autofree char *seen = xstrdup(head.format);
+		volume_info_clear(&head);
+		r = image_ask(path, seen, &head, err);
+	}
+	if (r < 0) {
+		volume_info_clear(&head);
+		return error_in(err, r, "'%s'", path);
+	}
+	absolute_backing(i, &head);
+	*out = known_put(&i->st, format);
+	(*out)->info = head;
+	return 0;
+}
+
+static void fill(struct pool *p, const struct info_job *i, struct volume_info *info)
+{
+	info->type = S_ISBLK(i->st.st_mode) ? VOLUME_BLOCK : S_ISDIR(i->st.st_mode) ? VOLUME_DIR : VOLUME_FILE;
+	info->path = file_path(p, i->j.name);
+	info->key = xstrdup(info->path);
+	info->capacity = info->physical = S_ISDIR(i->st.st_mode) ? 0 : i->bytes;
+	info->allocation = S_ISBLK(i->st.st_mode) ? i->bytes : (uint64_t)i->st.st_blocks * 512;
+	info->has_owner = true;
+	info->uid = i->st.st_uid;
+	info->gid = i->st.st_gid;
+	info->mode = i->st.st_mode & 07777;
+	info->atime_ns = i->st.st_atim.tv_sec * 1000000000ll + i->st.st_atim.tv_nsec;
+	info->mtime_ns = mtime_ns(&i->st);
+	info->ctime_ns = i->st.st_ctim.tv_sec * 1000000000ll + i->st.st_ctim.tv_nsec;
+	info->claim = claim_key(&i->st);
+}
+
+/* A listing never opens an image, and one that was looked into is not opened again as long as it is the same. */
+int files_info(struct pool *p, const char *name, struct volume_info *info, struct error *err)
+{
+	struct info_job *i = xcalloc(1, sizeof(*i));
+	autofree char *format = xstrdup(info->format);
+	bool opaque = str_eq(format, "raw") || str_eq(format, "dir");
+	struct known *k = NULL;
+	int r = file_job_init(p, &i->j, name, NULL, err);
+
+	if (r == 0)
+		r = pool_offload(p, look, i, info_free, POOL_ASK_MS, err);
+	if (r == 0 && !opaque && !S_ISDIR(i->st.st_mode))
+		k = known_find(&i->st, format);
+	if (r == 0 && !opaque && !S_ISDIR(i->st.st_mode) && !k) {
+		i->look = true;
+		r = pool_offload(p, look, i, info_free, POOL_ASK_MS, err);
+	}
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return r;
+	if (r == 0 && i->look)
+		r = study(p, i, format, &k, err);
+	else if (r < 0 && i->j.err.code)
+		error_move(err, &i->j.err);
+	if (r == 0) {
+		fill(p, i, info);
+		if (k)
+			add_known(k, info);
+		if (info->type == VOLUME_DIR && !info->format)
+			info->format = xstrdup("dir");
+	}
+	info_free(i);
+	return r;
+}

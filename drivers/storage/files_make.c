@@ -1,0 +1,178 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/* Pools of files: volumes made, removed, renamed, resized; and how a guest opens one. */
+#include <fcntl.h>
+#include <stdio.h>
+#include <unistd.h>
+
+#include "files.h"
+
+struct name_job {
+	struct file_job j;
+	mode_t mode;
+	uid_t uid;
+	gid_t gid;
+	uint64_t size;
+	bool allocate;
+};
+
+static void name_free(void *arg)
+{
+	file_job_clear(&((struct name_job *)arg)->j);
+	free(arg);
+}
+
+/* Runs FN on the pool's thread; J is freed. */
+static int run(struct pool *p, int (*fn)(void *arg), struct name_job *n, int r, struct error *err)
+{
+	if (r == 0)
+		r = pool_offload(p, fn, n, name_free, POOL_WORK_MS, err);
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return r;
+	if (r < 0 && n->j.err.code)
+		error_move(err, &n->j.err);
+	name_free(n);
+	return r;
+}
+
+static int fail(struct name_job *n, int code)
+{
+	return error_set(&n->j.err, code, "'%s/%s': %s", n->j.dir, n->j.name, strerror(code));
+}
+
+static int make_dir(void *arg)
+{
+	struct name_job *n = arg;
+	int dir = file_dir(&n->j), r = 0;
+
+	if (dir < 0)
+		return dir;
+	if (mkdirat(dir, n->j.name, 0700) < 0)
+		r = fail(n, errno);
+	else if (geteuid() == 0 && (fchownat(dir, n->j.name, n->uid, n->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
+				    fchmodat(dir, n->j.name, n->mode | 0100, 0) < 0)) {
+		r = fail(n, errno);
+		unlinkat(dir, n->j.name, AT_REMOVEDIR);
+	}
+	close(dir);
+	return r;
+}
+
+int files_create(struct pool *p, const struct volume_spec *spec, struct error *err)
+{
+	autofree char *path = file_path(p, spec->name);
+	struct name_job *n;
+	int r = file_name_check(spec->name, err);
+
+	if (r < 0)
+		return r;
+	if (strcmp(spec->format, "dir"))
+		return image_create(p, spec, path, false, err);
+	n = xcalloc(1, sizeof(*n));
+	n->mode = spec->mode;
+	n->uid = spec->uid;
+	n->gid = spec->gid;
+	return run(p, make_dir, n, file_job_init(p, &n->j, spec->name, NULL, err), err);
+}
+
+static int take_away(void *arg)
+{
+	struct name_job *n = arg;
+	int dir = file_dir(&n->j), r = 0;
+	struct stat st;
+
+	if (dir < 0)
+		return dir;
+	if (fstatat(dir, n->j.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
+		r = errno == ENOENT ? 0 : fail(n, errno);
+	else if (unlinkat(dir, n->j.name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
+		r = errno == ENOTEMPTY ? error_set(&n->j.err, ENOTEMPTY,
+						   "'%s/%s' is a directory with something in it: empty it first", n->j.dir,
+						   n->j.name)
+				       : fail(n, errno);
+	close(dir);
+	return r;
+}
+
+int files_remove(struct pool *p, const char *name, struct error *err)
+{
+	struct name_job *n = xcalloc(1, sizeof(*n));
+
+	return run(p, take_away, n, file_job_init(p, &n->j, name, NULL, err), err);
+}
+
+static int move(void *arg)
+{
+	struct name_job *n = arg;
+	int dir = file_dir(&n->j), r;
+
+	if (dir < 0)
+		return dir;
+	r = renameat2(dir, n->j.name, dir, n->j.to, RENAME_NOREPLACE);
+	if (r < 0 && errno == EINVAL && faccessat(dir, n->j.to, F_OK, AT_SYMLINK_NOFOLLOW) < 0)
+		r = renameat(dir, n->j.name, dir, n->j.to); /* a file system that knows no flags */
+	if (r < 0)
+		r = error_set(&n->j.err, errno, "'%s/%s' to '%s': %s", n->j.dir, n->j.name, n->j.to, strerror(errno));
+	close(dir);
+	return r;
+}
+
+int files_rename(struct pool *p, const char *name, const char *to, struct error *err)
+{
+	struct name_job *n = xcalloc(1, sizeof(*n));
+
+	return run(p, move, n, file_job_init(p, &n->j, name, to, err), err);
+}
+
+static int grow(void *arg)
+{
+	struct name_job *n = arg;
+	int dir = file_dir(&n->j), fd, r = 0;
+	struct stat st;
+
+	if (dir < 0)
+		return dir;
+	fd = openat(dir, n->j.name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		r = -errno;
+	else if (n->allocate) /* what had all its room before has it after */
+		r = -posix_fallocate(fd, st.st_size, n->size - st.st_size);
+	else if (ftruncate(fd, n->size) < 0)
+		r = -errno;
+	if (r < 0) {
+		if (fd >= 0 && n->allocate && ftruncate(fd, st.st_size) < 0)
+			r = -errno;
+		r = fail(n, -r);
+	}
+	base_close_p(&fd);
+	close(dir);
+	return r;
+}
+
+int files_resize(struct pool *p, const char *name, const struct volume_info *now, uint64_t capacity, struct error *err)
+{
+	struct name_job *n;
+
+	if (now->type != VOLUME_FILE)
+		return error_set(err, ENOTSUP, "'%s' is no regular file: it cannot be resized here", now->path);
+	if (now->encryption || (now->format && strcmp(now->format, "raw")))
+		return image_resize(p, now->path, now->format, capacity, err);
+	n = xcalloc(1, sizeof(*n));
+	n->size = capacity;
+	n->allocate = now->capacity && now->allocation >= now->capacity;
+	return run(p, grow, n, file_job_init(p, &n->j, name, NULL, err), err);
+}
+
+int files_disk(struct pool *p, const char *name, const struct volume_info *now, struct node *disk, struct error *err unused)
+{
+	static const struct {
+		const char *type, *attr;
+	} kinds[] = { [VOLUME_FILE] = { "file", "source/@file" },
+		      [VOLUME_BLOCK] = { "block", "source/@dev" },
+		      [VOLUME_DIR] = { "dir", "source/@dir" } };
+	enum volume_type type = now && now->type <= VOLUME_DIR ? now->type : VOLUME_FILE;
+	autofree char *path = file_path(p, name);
+
+	node_set(disk, "@type", kinds[type].type);
+	node_set(disk, kinds[type].attr, path);
+	return 0;
+}
