@@ -15,5 +15,5 @@ const char *const file_formats[2] = { "raw", 0 };
 	}
 S(files_clone)
 S(files_create) S(files_directory) S(files_disk) S(files_image) S(files_info) S(files_list) S(files_remove)
-	S(files_rename) S(files_resize) S(files_usage) S(files_wipe) S(image_create) S(image_resize) S(strv_free)
+	S(files_rename) S(files_resize) S(files_usage) S(files_wipe)
 		S(tools_missing)
