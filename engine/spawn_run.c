@@ -172,13 +172,19 @@ static int wait_end(struct run *r, const char *name, int64_t timeout_ms, struct 
 	return 0;
 }
 
-/* The last line of TEXT that is not blank, or the one before where it is indented: such adds to that (mount's "dmesg may have more"). */
+/* Lines that only tell where more may be found: indented by more than one blank (mount's "dmesg may have more"), or a reference to a manual. */
+static bool is_hint(const char *line)
+{
+	return !strncmp(line, "  ", 2) || !strncmp(line, "Refer to the ", 13);
+}
+
+/* The last line of TEXT that is neither blank nor a hint. */
 static struct str last_line(const struct buf *text)
 {
 	struct str s = str_trim((struct str){ buf_text(text), text->n });
 	const char *nl = memrchr(s.p, '\n', s.n);
 
-	while (nl && (nl[1] == ' ' || nl[1] == '\t')) {
+	while (nl && is_hint(nl + 1)) {
 		s.n = (size_t)(nl - s.p);
 		nl = memrchr(s.p, '\n', s.n);
 	}
