@@ -28,6 +28,32 @@ char *iscsi_portal_text(const struct iscsi_portal *p)
 	return strchr(p->host, ':') ? xasprintf("[%s]:%s", p->host, p->port) : xasprintf("%s:%s", p->host, p->port);
 }
 
+int iscsi_login_of(struct pool *p, struct iscsi_login *out, struct error *err)
+{
+	struct secret *s;
+	int r;
+
+	*out = (struct iscsi_login){ 0 };
+	r = iscsi_portal_of(pool_node(p), &out->portal, err);
+	if (r < 0 || !out->portal.user)
+		return r;
+	s = pool_secret(p, err);
+	if (!s)
+		return err && err->code ? -err->code : -ENOENT;
+	buf_add(&out->password, s->value.p, s->value.n);
+	return 0;
+}
+
+void iscsi_login_clear(struct iscsi_login *l)
+{
+	iscsi_portal_clear(&l->portal);
+	free(l->iface);
+	if (l->password.n)
+		explicit_bzero(l->password.p, l->password.n);
+	buf_clear(&l->password);
+	*l = (struct iscsi_login){ 0 };
+}
+
 /* They become arguments, and names of files in open-iscsi's database. */
 static int check_word(const char *what, const char *text, const char *also, struct error *err)
 {
