@@ -153,12 +153,15 @@ struct dir_type {
 /* fs/tree/: the tables that others point to. */
 extern const struct entry root_entry;
 extern const struct dir_type domains_dir, by_uuid_dir, by_id_dir, host_dir, drivers_dir, hosts_dir, pools_dir,
-	secrets_dir;
+	storage_dir, secrets_dir;
 extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir, users_dir, wait_dir;
 extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream, errors_stream;
 
 /* fs/tree/host.c: an object per driver. */
 void driver_objects_open(void);
+/* fs/tree/storage.c: one per type of pool. */
+void pool_type_objects_open(void);
+void pool_type_objects_close(void);
 void driver_objects_close(void);
 
 #endif
