@@ -352,7 +352,7 @@ int image_create(struct pool *p unused, const struct volume_spec *spec, const ch
 int image_resize(struct pool *p unused, const char *path, const char *format, uint64_t capacity, struct error *err)
 {
 	autofree char *size = xasprintf("%llu", (unsigned long long)capacity);
-	const char *const argv[] = { "qemu-img", "resize", "-f", format, path, size, NULL };
+	const char *const argv[] = { "qemu-img", "resize", "-f", image_driver(format), path, size, NULL };
 	int r;
 
 	if (capacity > INT64_MAX)
@@ -361,7 +361,7 @@ int image_resize(struct pool *p unused, const char *path, const char *format, ui
 	if (!format || path[0] != '/')
 		return error_set(err, EINVAL, "%s: expected an absolute path and a format", path);
 	r = spawn_run(argv, (struct str){ 0 }, NULL, POOL_LONG_MS, err);
-	if (r < 0 && strstr(error_text(err), "--shrink"))
+	if (r < 0 && (strstr(error_text(err), "shrink") || strstr(error_text(err), "Shrinking")))
 		return error_set(err, EINVAL, "%s: %s bytes are less than it has: a %s image only grows", path, size,
 				 format);
 	return r;
