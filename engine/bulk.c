@@ -1,31 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Bytes of a descriptor: files and block devices.  See bulk.h. */
+/* Bytes by offset over a descriptor: a file or a block device.  What is at both ends of a bulk's life. */
 #include "bulk.h"
 
 #include <fcntl.h>
-#include <linux/falloc.h>
 #include <linux/fs.h>
 #include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
-
-#include "task.h"
 
 static ssize_t fd_read(struct bulk *b, char *p, size_t n, uint64_t off)
 {
 	size_t done = 0;
 
 	while (done < n) {
-		ssize_t k = pread(b->fd, p + done, n - done, off + done);
-		if (k < 0 && errno == EINTR)
+		ssize_t got = pread(b->fd, p + done, n - done, (off_t)(off + done));
+
+		if (got < 0 && errno == EINTR)
 			continue;
-		if (k < 0)
+		if (got < 0)
 			return done ? (ssize_t)done : -errno;
-		if (k == 0)
+		if (!got)
 			break;
-		done += k;
+		done += (size_t)got;
 	}
-	return done;
+	return (ssize_t)done;
 }
 
 static ssize_t fd_write(struct bulk *b, const char *p, size_t n, uint64_t off)
@@ -33,56 +31,61 @@ static ssize_t fd_write(struct bulk *b, const char *p, size_t n, uint64_t off)
 	size_t done = 0;
 
 	while (done < n) {
-		ssize_t k = pwrite(b->fd, p + done, n - done, off + done);
-		if (k < 0 && errno == EINTR)
+		ssize_t put = pwrite(b->fd, p + done, n - done, (off_t)(off + done));
+
+		if (put < 0 && errno == EINTR)
 			continue;
-		if (k < 0)
-			return -errno;
-		done += k;
+		if (put <= 0)
+			return put < 0 ? -errno : -ENOSPC;
+		done += (size_t)put;
 	}
-	return done;
-}
-
-static bool is_block(int fd)
-{
-	struct stat st;
-
-	return fstat(fd, &st) == 0 && S_ISBLK(st.st_mode);
+	return (ssize_t)done;
 }
 
 static int64_t fd_size(struct bulk *b)
 {
+	uint64_t size;
 	struct stat st;
-	uint64_t bytes;
+
+	if (fstat(b->fd, &st) < 0)
+		return -errno;
+	if (!S_ISBLK(st.st_mode))
+		return st.st_size;
+	return ioctl(b->fd, BLKGETSIZE64, &size) < 0 ? -errno : (int64_t)size;
+}
+
+/* Where the kernel cannot tell (block devices), all is data. */
+static int64_t fd_seek(struct bulk *b, uint64_t off, int whence)
+{
+	int64_t at = lseek(b->fd, (off_t)off, whence), size;
+
+	if (at >= 0 || errno != EINVAL)
+		return at < 0 ? -errno : at;
+	size = fd_size(b);
+	if (size < 0 || off >= (uint64_t)size)
+		return size < 0 ? size : -ENXIO;
+	return whence == SEEK_DATA ? (int64_t)off : size;
+}
+
+/* A device is as large as it is. */
+static int fd_truncate(struct bulk *b, uint64_t size)
+{
+	struct stat st;
 
 	if (fstat(b->fd, &st) < 0)
 		return -errno;
 	if (S_ISBLK(st.st_mode))
-		return ioctl(b->fd, BLKGETSIZE64, &bytes) < 0 ? -errno : (int64_t)bytes;
-	return st.st_size;
-}
-
-static int64_t fd_seek(struct bulk *b, uint64_t off, int whence)
-{
-	off_t r = lseek(b->fd, off, whence);
-
-	return r < 0 ? -errno : r;
-}
-
-static int fd_truncate(struct bulk *b, uint64_t size)
-{
-	int64_t now;
-
-	if (is_block(b->fd)) { /* a copy that ends by setting the size that there is anyway */
-		now = fd_size(b);
-		return now >= 0 && size <= (uint64_t)now ? 0 : -ENOSPC;
-	}
-	return ftruncate(b->fd, size) < 0 ? -errno : 0;
+		return fd_size(b) == (int64_t)size ? 0 : -EINVAL;
+	return ftruncate(b->fd, (off_t)size) < 0 ? -errno : 0;
 }
 
 static int fd_fallocate(struct bulk *b, int mode, uint64_t off, uint64_t n)
 {
-	return fallocate(b->fd, mode, off, n) < 0 ? -errno : 0;
+	int r;
+
+	while ((r = fallocate(b->fd, mode, (off_t)off, (off_t)n)) < 0 && errno == EINTR)
+		;
+	return r < 0 ? -errno : 0;
 }
 
 static int fd_sync(struct bulk *b)
@@ -117,34 +120,25 @@ struct bulk *bulk_of_fd(int fd, bool writable)
 	return b;
 }
 
-static int close_it(void *arg)
+static void close_it(void *arg)
 {
 	struct bulk *b = arg;
 
 	if (b->ops->close)
 		b->ops->close(b);
-	return 0;
-}
-
-static void closer(void *arg)
-{
-	struct bulk *b = arg;
-	struct worker *w = b->worker;
-
-	task_shield(1);
-	if (offload(w, close_it, b, NULL, NO_TIMEOUT) == -EAGAIN) /* no thread could be had */
-		close_it(b);
-	task_shield(-1);
-	worker_free(w);
 	free(b);
 }
 
 void bulk_free(struct bulk *b)
 {
+	struct worker *w;
+
 	if (!b)
 		return;
 	if (b->closed)
 		b->closed(b);
-	b->closed = NULL;
-	task_start(closer, b);
+	w = b->worker;
+	if (worker_post(w, close_it, b) < 0)
+		close_it(b); /* no thread can be had: the loop waits for this one */
+	worker_free(w);
 }

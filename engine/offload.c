@@ -20,6 +20,7 @@
 struct call {
 	struct worker *worker;
 	int (*fn)(void *arg);
+	void (*post)(void *arg); /* instead of FN: nobody waits */
 	void *arg;
 	void (*free_arg)(void *);
 	int result;
@@ -123,6 +124,13 @@ static void *thread_main(void *arg)
 	pthread_mutex_lock(&w->lock);
 	while ((c = next_call(w))) {
 		pthread_mutex_unlock(&w->lock);
+		if (c->post) {
+			c->post(c->arg);
+			free(c);
+			pthread_mutex_lock(&w->lock);
+			w->refs--; /* this thread has another */
+			continue;
+		}
 		c->result = c->fn(c->arg);
 		/* these two say who owns ARG: only the wait may give them */
 		if (c->result == -ETIMEDOUT || c->result == -ECANCELED)
@@ -173,6 +181,18 @@ static int enqueue(struct call *c)
 		pthread_cond_signal(&w->cond);
 	}
 	pthread_mutex_unlock(&w->lock);
+	return r;
+}
+
+int worker_post(struct worker *w, void (*fn)(void *arg), void *arg)
+{
+	struct call *c = xcalloc(1, sizeof(*c));
+	int r;
+
+	*c = (struct call){ .worker = w, .post = fn, .arg = arg };
+	r = enqueue(c);
+	if (r < 0)
+		free(c);
 	return r;
 }
 

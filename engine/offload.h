@@ -14,6 +14,10 @@ struct worker *worker_new(const char *name);
 /* Ends it when its queue is empty.  One that hangs is left to end by itself; nobody waits. NULL is fine. */
 void worker_free(struct worker *w);
 
+/* Runs FN(ARG) on W's thread, after what was given to it before; nobody waits, and nothing comes back but what FN sends by itself.  Not
+ * bounded: FN sees to it that nobody depends on its end.  0, or a negative errno: then FN will not run.  From the loop. */
+must_check int worker_post(struct worker *w, void (*fn)(void *arg), void *arg);
+
 /* Runs FN(ARG) on W's thread and waits for it: FN's return value; -ETIMEDOUT or -ECANCELED when the wait
  * ended first.  Then FN still runs or is still queued, so ARG must live: FREE_ARG(ARG) is called exactly once on the loop, when
  * both FN and the caller are done with ARG and the caller gave up, or NOT AT ALL when offload

@@ -38,6 +38,7 @@ struct pool {
 	struct doc *doc;	  /* of FULL, parsed on touch */
 	struct pool_usage usage;  /* as last asked for */
 	bool usage_known, asking; /* asked at least once; being asked now */
+	struct waitq askers;
 
 	struct hash *volumes; /* by name */
 	struct vec by_serial; /* the same, ascending: readdir */
@@ -116,6 +117,7 @@ int pool_source_show(struct pool *p, struct buf *out, struct error *err);
 int pool_source_store(struct pool *p, struct str text, struct error *err);
 /* Fresh numbers, or -ETIMEDOUT; pool->usage keeps the last ones. */
 int pool_usage(struct pool *p, struct error *err);
+void pool_usage_settle(struct pool *p, int64_t timeout_ms); /* the same, for at most so long */
 /* Not tasks: */
 void pool_xml(struct pool *p, bool secrets, struct buf *out); /* with capacity, allocation, available as last known */
 void pool_config_text(struct pool *p, bool secrets, struct buf *out);

@@ -7,6 +7,8 @@
 #ifndef DOMFS_ENTRY_H
 #define DOMFS_ENTRY_H
 
+#include <sys/statvfs.h>
+
 #include "engine/access.h"
 #include "engine/domain.h"
 #include "engine/schema.h"
@@ -96,6 +98,7 @@ struct entry {
 	/* BYTES: opens them (a task), with open(2)'s FLAGS; how many there are, as last known. */
 	int (*bytes)(const struct place *at, int flags, struct bulk **out, struct error *err);
 	uint64_t (*size)(const struct place *at);
+	uint64_t (*room)(const struct place *at); /* what they take; NULL: as many */
 	const struct dir_type *dir;
 	const struct stream_ops *stream;
 	const struct schema *schema;
@@ -117,6 +120,7 @@ struct dir_type {
 	/* A directory whose names, or whose files' sizes, may have changed by other hands: opening it, and looking up a name that is not known, first
 	 * sees to it that it is as it is now.  SETTLED: that would not wait.  SETTLE: a task, at most TIMEOUT_MS; when it fails, what is known is
 	 * shown.  May be NULL, of any directory. */
+	void (*statfs)(const struct place *at, int64_t timeout_ms, struct statvfs *st); /* for df; a task */
 	bool (*settled)(const struct place *dir);
 	int (*settle)(const struct place *dir, int64_t timeout_ms, struct error *err);
 };
@@ -149,12 +153,15 @@ struct dir_type {
 /* fs/tree/: the tables that others point to. */
 extern const struct entry root_entry;
 extern const struct dir_type domains_dir, by_uuid_dir, by_id_dir, host_dir, drivers_dir, hosts_dir, pools_dir,
-	secrets_dir;
+	storage_dir, secrets_dir;
 extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir, users_dir, wait_dir;
 extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream, errors_stream;
 
 /* fs/tree/host.c: an object per driver. */
 void driver_objects_open(void);
+/* fs/tree/storage.c: one per type of pool. */
+void pool_type_objects_open(void);
+void pool_type_objects_close(void);
 void driver_objects_close(void);
 
 #endif

@@ -72,6 +72,9 @@ static const struct fuse_lowlevel_ops ops = {
 	.listxattr = ll_listxattr,
 	.removexattr = ll_removexattr,
 	.create = ll_create,
+	.lseek = ll_lseek,
+	.fallocate = ll_fallocate,
+	.copy_file_range = ll_copy_file_range,
 	.poll = ll_poll,
 };
 

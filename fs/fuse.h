@@ -39,7 +39,8 @@ struct call {
 	uint64_t scratch; /* its inode */
 	char *name;
 	struct buf data;
-	uint64_t off;
+	uint64_t off, off2;
+	struct handle *h2;
 	size_t size;
 	mode_t mode;
 	bool sync;
@@ -47,6 +48,7 @@ struct call {
 	struct rnode *remote, *remote_to; /* referenced: of another host's tree */
 	struct rhandle *rh;
 	struct stat st;
+	struct statvfs statfs;
 	int mask;
 	struct fuse_file_info fi;
 	int (*run)(struct call *c, struct error *err); /* in the task */
@@ -86,6 +88,16 @@ void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_info *fi);
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void reply_open(fuse_req_t req, struct handle *h, struct fuse_file_info *fi);
+
+/* fuse_bytes.c.  False: it is no bytes. */
+bool fuse_bytes_read(fuse_req_t req, struct handle *h, size_t size, off_t off);
+bool fuse_bytes_write(fuse_req_t req, struct handle *h, const char *p, size_t size, off_t off);
+bool fuse_bytes_flush(fuse_req_t req, struct handle *h, bool sync);
+bool fuse_bytes_truncate(fuse_req_t req, const struct place *at, uint64_t size, struct fuse_file_info *fi);
+void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
+void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t n, struct fuse_file_info *fi);
+void ll_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in, fuse_ino_t out,
+			off_t off_out, struct fuse_file_info *fi_out, size_t n, int flags);
 
 /* fuse_name.c */
 void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);

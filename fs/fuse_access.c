@@ -74,6 +74,8 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct
 	}
 	r = place_of(ino, &at);
 	at.who = &who;
+	if (r == 0 && (set & FUSE_SET_ATTR_SIZE) && fuse_bytes_truncate(req, &at, st->st_size, fi))
+		return;
 	if (r == 0 && (set & FUSE_SET_ATTR_SIZE))
 		r = set_size(&at, st->st_size, fi, &err);
 	if (r < 0) {

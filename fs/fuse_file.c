@@ -23,7 +23,7 @@ static bool writes(int flags)
 
 static bool writable(const struct entry *e)
 {
-	return e->store || e->kind == ENTRY_STREAM;
+	return e->store || e->kind == ENTRY_STREAM || e->kind == ENTRY_BYTES;
 }
 
 void reply_open(fuse_req_t req, struct handle *h, struct fuse_file_info *fi)
@@ -54,7 +54,7 @@ static int run_open(struct call *c, struct error *err)
 {
 	int r = c->h->slot->entry->cached && writes(c->fi.flags) ? settle_readers(c) : 0;
 
-	if (r >= 0 && slot_settles(c->at.slot)) {
+	if (r >= 0 && slot_settles(c->at.slot) && c->at.slot->entry->kind != ENTRY_BYTES) {
 		struct place dir = place_parent(&c->at);
 
 		r = dir.slot->entry->dir->settle(&dir, SETTLE_OPEN_MS, err);
@@ -94,6 +94,8 @@ static int open_allowed(const struct place *at, int flags)
 /* Must the opening be a task? */
 static bool open_waits(const struct place *at, uint64_t ino, int flags)
 {
+	if (at->slot->entry->kind == ENTRY_BYTES)
+		return true;
 	if (!writes(flags))
 		return slot_waits(at->slot) || slot_settles(at->slot);
 	if (!at->slot->entry->cached)
@@ -206,6 +208,8 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 		read_stream(req, h, size, off, fi->flags);
 		return;
 	}
+	if (fuse_bytes_read(req, h, size, off))
+		return;
 	who = who_of(req);
 	r = handle_read(h, &who, off, size, &out, &err);
 	if (r < 0)
@@ -278,6 +282,8 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *p, size_t size, off_t 
 		write_stream(req, h, p, size, fi->flags);
 		return;
 	}
+	if (fuse_bytes_write(req, h, p, size, off))
+		return;
 	at = handle_place(h, NULL);
 	c = call_new(req, &at, run_write_checked, reply_run_write);
 	c->h = h;
@@ -303,6 +309,8 @@ static void flush(fuse_req_t req, struct handle *h, bool sync)
 	struct place at;
 	struct call *c;
 
+	if (fuse_bytes_flush(req, h, sync))
+		return;
 	if (!handle_dirty(h)) {
 		fuse_reply_err(req, 0);
 		return;

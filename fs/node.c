@@ -361,7 +361,7 @@ void place_stat(const struct place *at, struct stat *st)
 	memset(st, 0, sizeof(*st));
 	st->st_ino = place_ino(at);
 	st->st_nlink = 1;
-	st->st_blksize = 4096;
+	st->st_blksize = at->slot->entry->kind == ENTRY_BYTES ? 1 << 20 : 4096; /* what cp reads and writes at once */
 	set_times(at, st);
 	if (at->slot->entry->kind == ENTRY_LINK) {
 		st->st_mode = S_IFLNK | 0777;

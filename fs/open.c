@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "bytes.h"
 #include "scratch.h"
 
 #define KEPT_TEXT (64u << 10) /* a spare handle keeps a buffer up to this */
@@ -59,6 +60,8 @@ void handle_free(struct handle *h)
 		h->slot->entry->stream->release(h);
 	TAILQ_REMOVE(&open_handles, h, list);
 	draft_free(h->draft);
+	if (h->bulk)
+		bytes_close(h);
 	if (h->slot && h->slot->entry->secret && h->text.p)
 		explicit_bzero(h->text.p, h->text.cap);
 	if (h->scratch)
@@ -247,6 +250,11 @@ uint64_t place_size(const struct place *at)
 	return last_sizes ? (uintptr_t)hash_get_u64(last_sizes, place_ino(at)) : 0;
 }
 
+uint64_t place_room(const struct place *at, uint64_t size)
+{
+	return at->slot->entry->room ? at->slot->entry->room(at) : size;
+}
+
 static int open_sampled(struct handle *h, const struct place *at, struct error *err)
 {
 	struct sample *s = sample_fresh(place_ino(at));
@@ -280,6 +288,8 @@ int handle_open(struct handle *h, struct error *err)
 
 	if (e->kind == ENTRY_STREAM)
 		return e->stream->open ? e->stream->open(&at, h, err) : 0;
+	if (e->kind == ENTRY_BYTES)
+		return bytes_open(h, err);
 	if ((h->flags & O_ACCMODE) == O_WRONLY || !e->show)
 		return 0;
 	if (e->fresh == KEEP)

@@ -23,6 +23,8 @@ struct handle {
 	uint64_t cut;		 /* a value: a write that ended here did not end its line; 0: none */
 	struct draft *draft;
 	struct scratch *scratch;
+	struct bulk *bulk; /* a volume's bytes */
+	bool bytes_written, bytes_failed;
 	uint64_t base, end; /* stream: what offset 0 is, where the last read ended */
 	void *poll;	    /* the front end's note that somebody polls */
 	TAILQ_ENTRY(handle) polled, list;
@@ -50,6 +52,8 @@ int handle_truncate(struct handle *h, uint64_t size, struct error *err);
 
 /* What a stat says: renders what needs no waiting. */
 uint64_t place_size(const struct place *at);
+/* The bytes that something of SIZE takes, for st_blocks. */
+uint64_t place_room(const struct place *at, uint64_t size);
 /* Nothing that was rendered before may be shown again. */
 void samples_drop(void);
 void samples_forget(const struct object *o); /* it is gone */

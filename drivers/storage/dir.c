@@ -15,7 +15,8 @@ static int probe(struct buf *state, struct error *err unused)
 /* Places where nobody's images belong, whatever they are reached by. */
 static bool forbidden(const char *path)
 {
-	static const char *const all[] = { "/", "/dev", "/proc", "/sys", "/etc", "/usr", "/bin", "/sbin", "/lib", "/boot", NULL };
+	static const char *const all[] = { "/",	   "/dev",  "/proc", "/sys",  "/etc", "/usr",
+					   "/bin", "/sbin", "/lib",  "/boot", NULL };
 
 	return word_index(all, path) >= 0;
 }
@@ -48,7 +49,8 @@ static int complete(struct node *pool, const char *dir, struct error *err)
 				 node_line(node_first(pool, "target/path")), path);
 	plain = path_normal(path);
 	if (forbidden(plain))
-		return error_set(err, EINVAL, "line %ld: <target>: '%s' belongs to the system: choose a directory for images",
+		return error_set(err, EINVAL,
+				 "line %ld: <target>: '%s' belongs to the system: choose a directory for images",
 				 node_line(node_first(pool, "target/path")), path);
 	node_set(pool, "target/path", plain);
 	return 0;
@@ -147,8 +149,8 @@ static int look(void *arg)
 		return error_set(&d->j.err, ENOTDIR, "the target '%s' is not a directory", d->j.dir);
 	real = realpath(d->j.dir, NULL);
 	if (real && forbidden(real))
-		return error_set(&d->j.err, EINVAL, "the target '%s' leads to '%s', which belongs to the system", d->j.dir,
-				 real);
+		return error_set(&d->j.err, EINVAL, "the target '%s' leads to '%s', which belongs to the system",
+				 d->j.dir, real);
 	if (access(d->j.dir, R_OK | X_OK) < 0)
 		return error_set(&d->j.err, errno, "the target '%s': %s", d->j.dir, strerror(errno));
 	return 0;

@@ -13,12 +13,12 @@
 
 #include "engine/claim.h"
 
-#define HEAD	 (64u << 10) /* of an image: all that image_header looks at */
+#define HEAD	  (64u << 10) /* of an image: all that image_header looks at */
 #define KNOWN_MAX 20000
 
-const char *const file_formats[] = { "raw",    "qcow2", "qcow",	 "qed",	     "vmdk", "vdi", "vhdx", "vpc", "luks",
-				     "dir",    "iso",	"bochs", "cloop",    "dmg",  "cow", "vhd",  "fat", "ploop",
-				     "parallels", "none", NULL };
+const char *const file_formats[] = { "raw", "qcow2", "qcow", "qed",   "vmdk",	   "vdi",   "vhdx",
+				     "vpc", "luks",  "dir",  "iso",   "bochs",	   "cloop", "dmg",
+				     "cow", "vhd",   "fat",  "ploop", "parallels", "none",  NULL };
 
 /* ---- on the pool's thread ---- */
 

@@ -15,7 +15,7 @@ struct file_job {
 };
 int file_job_init(struct pool *p, struct file_job *j, const char *name, const char *to, struct error *err);
 void file_job_clear(struct file_job *j);
-int file_dir(struct file_job *j); /* on the thread: a descriptor, or a negative errno with j->err */
+int file_dir(struct file_job *j);		   /* on the thread: a descriptor, or a negative errno with j->err */
 char *file_path(struct pool *p, const char *name); /* the caller's */
 int file_name_check(const char *name, struct error *err);
 #define FILES_TEMP ".domfs-" /* in the names of what is not whole yet, which begin with a dot */

@@ -86,8 +86,8 @@ static int take_away(void *arg)
 		r = errno == ENOENT ? 0 : fail(n, errno);
 	else if (unlinkat(dir, n->j.name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
 		r = errno == ENOTEMPTY ? error_set(&n->j.err, ENOTEMPTY,
-						   "'%s/%s' is a directory with something in it: empty it first", n->j.dir,
-						   n->j.name)
+						   "'%s/%s' is a directory with something in it: empty it first",
+						   n->j.dir, n->j.name)
 				       : fail(n, errno);
 	close(dir);
 	return r;
@@ -162,7 +162,8 @@ int files_resize(struct pool *p, const char *name, const struct volume_info *now
 	return run(p, grow, n, file_job_init(p, &n->j, name, NULL, err), err);
 }
 
-int files_disk(struct pool *p, const char *name, const struct volume_info *now, struct node *disk, struct error *err unused)
+int files_disk(struct pool *p, const char *name, const struct volume_info *now, struct node *disk,
+	       struct error *err unused)
 {
 	static const struct {
 		const char *type, *attr;

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <sys/statfs.h>
 
+#include "fs/bytes.h"
 #include "fs/scratch.h"
 
 #define SETTLE_MS  200
@@ -77,7 +78,7 @@ static int stat_of(const struct place *at, uint64_t scratch, struct stat *st, st
 	}
 	place_stat(at, st);
 	st->st_size = place_size(at);
-	st->st_blocks = (st->st_size + 511) / 512;
+	st->st_blocks = (place_room(at, st->st_size) + 511) / 512;
 	return 0;
 }
 
@@ -149,6 +150,8 @@ static int set_size(struct p9_fid *f, const struct place *at, uint64_t size, str
 		return r;
 	if (slot_is_dir(at->slot))
 		return -EISDIR;
+	if (f->h && f->h->bulk)
+		return bytes_truncate(f->h, size, err);
 	if (f->h)
 		return handle_truncate(f->h, size, err);
 	return at->slot->entry->kind == ENTRY_DOC && size ? -EPERM : 0;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "fs/bytes.h"
 #include "fs/names.h"
 #include "fs/scratch.h"
 #include "fs/stream.h"
@@ -201,6 +202,12 @@ int p9_read(struct p9_req *q, struct p9_msg *out, struct error *err)
 		return error_set(err, EBADF, "fid %u is not open for reading", f->id);
 	} else if (f->h->slot && f->h->slot->entry->kind == ENTRY_STREAM) {
 		r = read_stream(q, f, n, err);
+	} else if (f->h->bulk) {
+		size_t got_n = 0;
+		q->text.p = xmalloc(n + 1);
+		q->text.cap = n + 1;
+		r = bytes_read(f->h, q->text.p, n, q->msg.offset, &got_n, err);
+		q->text.n = got_n;
 	} else {
 		r = handle_read(f->h, &f->who, q->msg.offset, n, &got, err);
 		if (r == 0)
@@ -259,6 +266,8 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 		r = write_stream(f, q->msg.data, err);
 		if (r >= 0)
 			out->count = r;
+	} else if (f->h->bulk) {
+		r = bytes_write(f->h, q->msg.data, q->msg.offset, err);
 	} else {
 		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
 	}
@@ -272,7 +281,9 @@ int p9_fsync(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	autofid struct p9_fid *f = NULL;
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
-	if (r == 0 && f->h && handle_dirty(f->h)) {
+	if (r == 0 && f->h && f->h->bulk) {
+		r = bytes_flush(f->h, 0, true, err);
+	} else if (r == 0 && f->h && handle_dirty(f->h)) {
 		r = handle_flush(f->h, &f->who, true, err);
 		if (r < 0 && r != -ECANCELED)
 			failed(f, r, err);

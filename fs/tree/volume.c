@@ -196,6 +196,13 @@ static uint64_t image_size(const struct place *at)
 	return v->info ? v->info->physical : 0;
 }
 
+static uint64_t image_room(const struct place *at)
+{
+	const struct volume *v = volume(at);
+
+	return v->info ? v->info->allocation : 0;
+}
+
 static int data_open(const struct place *at, int flags, struct bulk **out, struct error *err)
 {
 	return volume_data(volume(at), flags, at->who, out, err);
@@ -242,8 +249,9 @@ static const struct entry volume_entries[] = {
 		.fleeting = true,
 		.doc = "-> the volume that it is built on; ln -s before it is created",
 	},
-	BYTES("image", 0600, image_open, image_size, .doc = "its bytes as they lie in the pool: cp in and out"),
-	BYTES("data", 0600, data_open, data_size, .exists = is_there,
+	BYTES("image", 0600, image_open, image_size, .room = image_room,
+	      .doc = "its bytes as they lie in the pool: cp in and out"),
+	BYTES("data", 0600, data_open, data_size, .room = image_room, .exists = is_there,
 	      .doc = "what a guest sees in it, whatever the format"),
 	DIR("users", 0555, &users_dir, .facets = F_DOC | F_STATE, .doc = "links to the domains that have it"),
 	VALUE("clone", 0600, clone_show, clone_store, .facets = F_STATE, .exists = is_there,

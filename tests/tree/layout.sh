@@ -27,11 +27,13 @@ generic() {
 	sed -E 's|^by-uuid/[^/]+$|by-uuid/UUID|; s|^by-id/[^/]+$|by-id/ID|; s|^domains/[^/]+/|domains/NAME/|
 		s|/vcpus/[0-9]+/|/vcpus/N/|; s|^host/drivers/[^/]+/|host/drivers/DRIVER/|
 		s|^(domains/NAME/(config/)?disks)/[^/]+/|\1/TARGET/|; s|^(domains/NAME/(config/)?nics)/[^/]+/|\1/NIC/|
+		s|^secrets/[^/]+/|secrets/UUID/|
 		s|^(domains/NAME/(config/)?devices)/[^/]+/|\1/ALIAS/|' | sort -u
 }
 seen() {	# DIRECTORY...: with a / behind directories
 	(cd "$M" && find "$@" -mindepth 1 \( -type d -printf '%p/\n' -o -printf '%p\n' \)) | sed 's|^\./||'
 }
+mkdir "$M/secrets/$(cat /proc/sys/kernel/random/uuid)"
 seen . | generic > "$TMP/live"
 seen domains/off | generic > "$TMP/live.off"
 seen domains/web | generic > "$TMP/live.on"
