@@ -143,8 +143,8 @@ printf 'domfs was here' | dd of="$disk/image" conv=notrunc 2>/dev/null
 is "$(head -c 14 "$path")" 'domfs was here' 'written through the pool, read from the disk'
 echo zero > "$disk/wipe"
 ok 'wiped' sh -c "blockdev --flushbufs $path; cmp -n 16777216 $path /dev/zero"
-refused EPERM mkdir "$hba/volumes/unit:0:0:5"
-refused EPERM rmdir "$disk"
+refused ENOTSUP mkdir "$hba/volumes/unit:0:0:5"
+refused ENOTSUP rmdir "$disk"
 echo 1 > /sys/bus/scsi/devices/"${host#host}":0:0:0/delete
 udevadm settle
 ok 'a disk that was removed is gone' sh -c "! ls $hba/volumes | grep -q unit"
