@@ -33,6 +33,12 @@ iscsid
 sessions() { ls /sys/class/iscsi_session 2>/dev/null | wc -l; }
 
 mount_domfs
+for type in iscsi scsi mpath; do
+	like "$(cat "$M/host/storage/$type")" '^usable' "host/storage/$type"
+done
+echo 'iscsi 127.0.0.1' > "$M/host/storage_discover"
+like "$(cat "$M/host/storage_discover")" "<device path=.$iqn./>" 'the server says which targets it has'
+is "$(find /etc/iscsi -path '*/nodes/*' -o -path '*/send_targets/*')" '' 'and nothing remembers that it was asked'
 secret=$M/secrets/5d46eb36-bb7c-4a91-a10e-6c8b5a0a3b11
 mkdir "$secret"
 echo "<secret><uuid>${secret##*/}</uuid><usage type='iscsi'><target>joe</target></usage></secret>" > "$secret/xml"

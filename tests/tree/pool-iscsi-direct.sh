@@ -72,6 +72,12 @@ XML
 }
 define() { pool_xml "$@" > "$TMP/pool.xml" && cp "$TMP/pool.xml" "$pool/xml"; }
 
+like "$(cat "$M/host/storage/iscsi-direct")" '^usable' 'host/storage says that it is usable'
+echo "iscsi-direct <source><host name='127.0.0.1' port='$port'/><initiator><iqn name='iqn.2024-01.test.domfs:me'/></initiator></source>" \
+	> "$M/host/storage_discover"
+like "$(cat "$M/host/storage_discover")" "<device path=.$iqn./>" 'the server says which targets it has'
+refused ECONNREFUSED sh -c "echo 'iscsi-direct <source><host name=\"127.0.0.1\" port=\"1\"/><initiator><iqn name=\"iqn.x:y\"/></initiator></source>' > $M/host/storage_discover"
+
 define 127.0.0.1 "$port" $iqn
 is "$(cat "$pool/source")" "127.0.0.1:$port/$iqn iqn.2024-01.test.domfs:me" 'source is portal, target and initiator'
 
