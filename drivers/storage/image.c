@@ -14,11 +14,12 @@
 #include "engine/spawn.h"
 #include "storage.h"
 
-#define FALLOC_PIECE (256ull << 20)
-#define WRITE_PIECE  (16ull << 20)
-#define BUFFER	     (1u << 20)
-#define STUCK_MS     120000 /* a piece that takes longer: the storage does not answer */
-#define FIRST_FD     3	    /* of the secrets in the child */
+#define FALLOC_PIECE  (256ull << 20)
+#define WRITE_PIECE   (16ull << 20)
+#define BUFFER	      (1u << 20)
+#define STUCK_MS      120000 /* a piece that takes longer: the storage does not answer */
+#define FIRST_FD      3	     /* of the secrets in the child */
+#define MEASURE_TRIES 20
 
 /* The file, as the thread sees it. */
 struct making {
@@ -228,6 +229,17 @@ static bool takes_all(const struct volume_spec *spec)
 	return str_eq(spec->preallocation, "falloc") || str_eq(spec->preallocation, "full");
 }
 
+/* QEMU before 9.1 measures how long a passphrase takes by CPU time, and gives up where the kernel's clock is too coarse to show any: by chance. */
+static int run_again(char **argv, const struct spawn_fd *fds, int n, int64_t timeout_ms, struct error *err)
+{
+	int r, tries = 0;
+
+	do
+		r = spawn_run_fds((const char *const *)argv, fds, n, timeout_ms, err);
+	while (r == -EIO && strstr(error_text(err), "accurate CPU usage") && ++tries < MEASURE_TRIES);
+	return r;
+}
+
 static int run_with_secrets(const struct volume_spec *spec, char **argv, struct error *err)
 {
 	const struct secret *const secrets[] = { spec->secret, spec->backing_secret, spec->from_secret };
@@ -245,7 +257,7 @@ static int run_with_secrets(const struct volume_spec *spec, char **argv, struct 
 			n++;
 	}
 	if (r == 0)
-		r = spawn_run_fds((const char *const *)argv, fds, n, quick ? POOL_WORK_MS : POOL_LONG_MS, err);
+		r = run_again(argv, fds, n, quick ? POOL_WORK_MS : POOL_LONG_MS, err);
 	while (n > 0)
 		base_close_p(&fds[--n].ours);
 	return r;
@@ -352,7 +364,7 @@ int image_create(struct pool *p unused, const struct volume_spec *spec, const ch
 int image_resize(struct pool *p unused, const char *path, const char *format, uint64_t capacity, struct error *err)
 {
 	autofree char *size = xasprintf("%llu", (unsigned long long)capacity);
-	const char *const argv[] = { "qemu-img", "resize", "-f", format, path, size, NULL };
+	const char *const argv[] = { "qemu-img", "resize", "-f", image_driver(format), path, size, NULL };
 	int r;
 
 	if (capacity > INT64_MAX)
@@ -361,7 +373,7 @@ int image_resize(struct pool *p unused, const char *path, const char *format, ui
 	if (!format || path[0] != '/')
 		return error_set(err, EINVAL, "%s: expected an absolute path and a format", path);
 	r = spawn_run(argv, (struct str){ 0 }, NULL, POOL_LONG_MS, err);
-	if (r < 0 && strstr(error_text(err), "--shrink"))
+	if (r < 0 && (strstr(error_text(err), "shrink") || strstr(error_text(err), "Shrinking")))
 		return error_set(err, EINVAL, "%s: %s bytes are less than it has: a %s image only grows", path, size,
 				 format);
 	return r;

@@ -32,6 +32,16 @@ static const struct made *made_of(const char *format)
 	return NULL;
 }
 
+const char *image_driver(const char *format)
+{
+	static const char *const others[][2] = { { "iso", "raw" }, { "vhd", "vpc" }, { "ploop", "parallels" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (str_eq(others[i][0], format))
+			return others[i][1];
+	return format;
+}
+
 void strv_free(char **argv)
 {
 	for (char **s = argv; s && *s; s++)
@@ -219,7 +229,7 @@ static void create_options(const struct volume_spec *spec, struct buf *out)
 	uint64_t cluster = 0;
 
 	if (spec->backing)
-		option(out, "backing_fmt", spec->backing_format);
+		option(out, "backing_fmt", image_driver(spec->backing_format));
 	if (spec->secret && qcow2)
 		option(out, "encrypt.format", "luks");
 	if (spec->secret) {
@@ -244,7 +254,7 @@ static void create_options(const struct volume_spec *spec, struct buf *out)
 
 static const char *driver_of(const char *format, bool crypt)
 {
-	return crypt && str_eq(format, "raw") ? "luks" : format;
+	return crypt && str_eq(format, "raw") ? "luks" : image_driver(format);
 }
 
 static void add_options(struct vec *v, const struct volume_spec *spec)
@@ -296,7 +306,7 @@ static char **convert_line(const struct volume_spec *spec, const char *path)
 	word(&v, "qemu-img");
 	word(&v, "convert");
 	word(&v, "-f");
-	word(&v, spec->from_format);
+	word(&v, image_driver(spec->from_format));
 	word(&v, "-O");
 	word(&v, spec->format);
 	add_options(&v, spec);

@@ -332,8 +332,8 @@ static int read_vmdk(const struct head *h, struct volume_info *info)
 		return too_short(h);
 	if (!version || version > 3)
 		return bad(h, "its version", version);
-	/* tables of 512 entries of 32 bits, and grains of at most 64 KiB by default: QEMU stops at 2^32 sectors of tables too */
-	r = set_capacity(h, le64(h, 12), SECTOR, 1ull << 50, info);
+	/* QEMU's table of 2^29 entries ends there, an entry for 512 grains of 64 KiB */
+	r = set_capacity(h, le64(h, 12), SECTOR, 1ull << 54, info);
 	info->cluster_size = le64(h, 20) < 1u << 16 ? le64(h, 20) * SECTOR : 0;
 	if (r < 0 || !at || !n)
 		return r;
@@ -510,7 +510,7 @@ static bool is_marked(const char *format)
 static int find_format(const struct head *h, const char *format, const struct format **out)
 {
 	const struct format *seen = find_magic(h);
-	const char *want = str_eq(format, "vhd") ? "vpc" : str_eq(format, "ploop") ? "parallels" : format;
+	const char *want = str_eq(format, "iso") ? format : image_driver(format);
 
 	*out = NULL;
 	if (!want)

@@ -159,8 +159,8 @@ int image_info_parse(struct str json, struct volume_info *info, struct error *er
 
 int image_ask(const char *path, const char *format, struct volume_info *info, struct error *err)
 {
-	const char *name = str_eq(format, "vhd") ? "vpc" : str_eq(format, "ploop") ? "parallels" : format;
-	const char *const argv[] = { "qemu-img", "info", "--output=json", "-U", "-f", name, "--", path, NULL };
+	const char *const argv[] = { "qemu-img", "info", "--output=json", "-U", "-f", image_driver(format), "--",
+				     path,	 NULL };
 	autofree char *same = xstrdup(format); /* may be what INFO holds */
 	autobuf struct buf out = { 0 };
 	int r;

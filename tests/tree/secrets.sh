@@ -72,7 +72,17 @@ ok '64 KiB' cmp "$TMP/large" "$d/value"
 head -c 65537 /dev/urandom > "$TMP/larger"
 refused EFBIG dd if="$TMP/larger" of="$d/value" bs=65537
 ok 'one more is refused, and changes nothing' cmp "$TMP/large" "$d/value"
-refused EINVAL sh -c "{ printf abc; printf def; } > $d/value"
+{ printf 'abc\n'; printf 'def\n'; } > "$d/value"
+is "$(bytes "$d/value")" 6162630a646566 'a value may come in pieces'
+dd if="$TMP/large" of="$d/value" bs=777 2>/dev/null
+ok 'in many pieces' cmp "$TMP/large" "$d/value"
+(echo x; cat; echo y) < /dev/null > "$d/value"
+is "$(bytes "$d/value")" 780a79 'of several programs'
+exec 3<> "$d/value"
+printf abc >&3
+printf def >&3
+exec 3<&-
+is "$(cat "$d/value")" abcdef 'by an open file that reads, too'
 echo > "$d/value"
 is "$(stat -c %s "$d/value")" 0 'an empty one removes it'
 is "$(ls "$DOMFS_STATE_DIR/secret-values")" '' 'from the disk, too'
