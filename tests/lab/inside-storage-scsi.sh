@@ -33,9 +33,9 @@ iscsid
 sessions() { ls /sys/class/iscsi_session 2>/dev/null | wc -l; }
 
 mount_domfs
-for type in iscsi scsi mpath; do
-	like "$(cat "$M/host/storage/$type")" '^usable' "host/storage/$type"
-done
+like "$(cat "$M/host/storage/iscsi")" '^usable'
+like "$(cat "$M/host/storage/scsi")" '^usable'
+like "$(cat "$M/host/storage/mpath")" 'not usable: .*modprobe dm-multipath' 'host/storage/mpath says what is missing'
 echo 'iscsi 127.0.0.1' > "$M/host/storage_discover"
 like "$(cat "$M/host/storage_discover")" "<device path=.$iqn./>" 'the server says which targets it has'
 is "$(find /etc/iscsi -path '*/nodes/*' -o -path '*/send_targets/*')" '' 'and nothing remembers that it was asked'
