@@ -346,6 +346,7 @@ static int secret_write(struct handle *h, const struct place *at, uint64_t off, 
 int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err)
 {
 	struct place at = handle_place(h, who);
+	int r;
 
 	if (h->scratch)
 		return scratch_write(h->scratch, h->flags, off, data, err);
@@ -359,7 +360,9 @@ int handle_write(struct handle *h, const struct who *who, uint64_t off, struct s
 	if (h->cut && off == h->cut)
 		return error_set(err, EINVAL, "a value is written by one write");
 	h->cut = data.n && data.p[data.n - 1] != '\n' ? off + data.n : 0;
-	return value_store(&at, data, err);
+	r = value_store(&at, data, err);
+	samples_drop(); /* the open itself made one, of before */
+	return r;
 }
 
 int handle_flush(struct handle *h, const struct who *who, bool sync, struct error *err)

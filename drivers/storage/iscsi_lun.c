@@ -149,7 +149,7 @@ static int configure(struct lun_session *s, const struct iscsi_login *l, bool di
 	autofree char *password = xstrndup(l->password.p ? l->password.p : "", l->password.n);
 	int r = iscsi_set_session_type(s->iscsi, discovery ? ISCSI_SESSION_DISCOVERY : ISCSI_SESSION_NORMAL);
 
-	iscsi_set_timeout(s->iscsi, (int)((s->timeout_ms + 999) / 1000));
+	iscsi_set_timeout(s->iscsi, 0); /* ours is the one that counts */
 	iscsi_set_noautoreconnect(s->iscsi, 1);
 	if (r == 0)
 		r = iscsi_set_header_digest(s->iscsi, ISCSI_HEADER_DIGEST_NONE_CRC32C);
