@@ -116,6 +116,7 @@ int pool_source_show(struct pool *p, struct buf *out, struct error *err);
 int pool_source_store(struct pool *p, struct str text, struct error *err);
 /* Fresh numbers, or -ETIMEDOUT; pool->usage keeps the last ones. */
 int pool_usage(struct pool *p, struct error *err);
+void pool_usage_soon(struct pool *p); /* asks for them in the background; not a task */
 /* Not tasks: */
 void pool_xml(struct pool *p, bool secrets, struct buf *out); /* with capacity, allocation, available as last known */
 void pool_config_text(struct pool *p, bool secrets, struct buf *out);

@@ -7,6 +7,8 @@
 #ifndef DOMFS_ENTRY_H
 #define DOMFS_ENTRY_H
 
+#include <sys/statvfs.h>
+
 #include "engine/access.h"
 #include "engine/domain.h"
 #include "engine/schema.h"
@@ -96,6 +98,7 @@ struct entry {
 	/* BYTES: opens them (a task), with open(2)'s FLAGS; how many there are, as last known. */
 	int (*bytes)(const struct place *at, int flags, struct bulk **out, struct error *err);
 	uint64_t (*size)(const struct place *at);
+	uint64_t (*allocated)(const struct place *at); /* how many of them take space; NULL: all */
 	const struct dir_type *dir;
 	const struct stream_ops *stream;
 	const struct schema *schema;
@@ -119,6 +122,8 @@ struct dir_type {
 	 * shown.  May be NULL, of any directory. */
 	bool (*settled)(const struct place *dir);
 	int (*settle)(const struct place *dir, int64_t timeout_ms, struct error *err);
+	/* What df says of it and of all below it, as last known; does not wait.  May be NULL. */
+	void (*statfs)(const struct place *dir, struct statvfs *st);
 };
 
 #define VALUE(name_, mode_, show_, store_, ...)                                                                        \

@@ -2,6 +2,8 @@
 /* Names, attributes and listings: everything here is answered at once. */
 #include "fuse.h"
 
+#include "bytes.h"
+
 #include "hosts.h"
 #include "remote/front_private.h"
 
@@ -17,8 +19,12 @@ static bool keeps(const struct slot *s)
 void attr_of(const struct place *at, struct stat *st, double *timeout)
 {
 	place_stat(at, st);
-	st->st_size = place_size(at);
-	st->st_blocks = (st->st_size + 511) / 512;
+	if (at->slot->entry->kind == ENTRY_BYTES) {
+		bytes_stat(at, st);
+	} else {
+		st->st_size = place_size(at);
+		st->st_blocks = (st->st_size + 511) / 512;
+	}
 	*timeout = keeps(at->slot) ? LONG_S : 0;
 	if (*timeout)
 		notify_told(at);
@@ -367,9 +373,12 @@ void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 	list(req, ino, size, off, true);
 }
 
-void ll_statfs(fuse_req_t req, fuse_ino_t ino unused)
+void ll_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
+	struct place at;
 
+	if (!(ino & SCRATCH_INO) && !remote_is(ino) && place_of(ino, &at) == 0)
+		place_statfs(&at, &st);
 	fuse_reply_statfs(req, &st);
 }

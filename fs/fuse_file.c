@@ -23,7 +23,7 @@ static bool writes(int flags)
 
 static bool writable(const struct entry *e)
 {
-	return e->store || e->kind == ENTRY_STREAM;
+	return e->store || e->kind == ENTRY_STREAM || e->kind == ENTRY_BYTES;
 }
 
 void reply_open(fuse_req_t req, struct handle *h, struct fuse_file_info *fi)
@@ -94,6 +94,8 @@ static int open_allowed(const struct place *at, int flags)
 /* Must the opening be a task? */
 static bool open_waits(const struct place *at, uint64_t ino, int flags)
 {
+	if (at->slot->entry->kind == ENTRY_BYTES)
+		return true;
 	if (!writes(flags))
 		return slot_waits(at->slot) || slot_settles(at->slot);
 	if (!at->slot->entry->cached)
@@ -202,6 +204,10 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	struct str out;
 	int r;
 
+	if (h->bytes) {
+		front_bytes_read(req, h->bytes, size, off);
+		return;
+	}
 	if (h->slot && h->slot->entry->kind == ENTRY_STREAM) {
 		read_stream(req, h, size, off, fi->flags);
 		return;
@@ -265,6 +271,10 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *p, size_t size, off_t 
 	struct call *c;
 	int r;
 
+	if (h->bytes) {
+		front_bytes_write(req, h->bytes, p, size, off);
+		return;
+	}
 	if (h->scratch) {
 		who = who_of(req);
 		r = handle_write(h, &who, off, (struct str){ p, size }, &err);
@@ -320,7 +330,10 @@ void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		remote_flush(req, fi, false);
 		return;
 	}
-	flush(req, handle_of(fi), false);
+	if (handle_of(fi)->bytes)
+		front_bytes_flush(req, handle_of(fi));
+	else
+		flush(req, handle_of(fi), false);
 }
 
 void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync unused, struct fuse_file_info *fi)
@@ -329,7 +342,10 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync unused, struct fuse_f
 		remote_flush(req, fi, true);
 		return;
 	}
-	flush(req, handle_of(fi), true);
+	if (handle_of(fi)->bytes)
+		front_bytes_sync(req, handle_of(fi)->bytes);
+	else
+		flush(req, handle_of(fi), true);
 }
 
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

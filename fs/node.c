@@ -380,3 +380,22 @@ void place_stat(const struct place *at, struct stat *st)
 	st->st_gid = r.gid;
 	st->st_mode = r.mode | (slot_is_dir(at->slot) ? S_IFDIR : S_IFREG);
 }
+
+void place_statfs(const struct place *at, struct statvfs *st)
+{
+	const struct slot *s = at->slot;
+
+	for (;; s = &slots[s->parent]) {
+		struct place dir = { .slot = s, .obj = at->obj, .who = at->who };
+		const struct dir_type *type = s->entry->dir;
+
+		if (s->kind != at->slot->kind)
+			return;
+		if (type && type->statfs) {
+			type->statfs(&dir, st);
+			return;
+		}
+		if (!s->number)
+			return;
+	}
+}

@@ -7,6 +7,7 @@
 
 #include <fcntl.h>
 
+#include "bytes.h"
 #include "scratch.h"
 
 #define KEPT_TEXT (64u << 10) /* a spare handle keeps a buffer up to this */
@@ -58,6 +59,8 @@ void handle_free(struct handle *h)
 	if (h->slot && h->slot->entry->stream && h->slot->entry->stream->release)
 		h->slot->entry->stream->release(h);
 	TAILQ_REMOVE(&open_handles, h, list);
+	if (h->bytes)
+		bytes_close(h->bytes, &h->who);
 	draft_free(h->draft);
 	if (h->slot && h->slot->entry->secret && h->text.p)
 		explicit_bzero(h->text.p, h->text.cap);
@@ -280,6 +283,8 @@ int handle_open(struct handle *h, struct error *err)
 
 	if (e->kind == ENTRY_STREAM)
 		return e->stream->open ? e->stream->open(&at, h, err) : 0;
+	if (e->kind == ENTRY_BYTES)
+		return bytes_open(h, err);
 	if ((h->flags & O_ACCMODE) == O_WRONLY || !e->show)
 		return 0;
 	if (e->fresh == KEEP)

@@ -8,6 +8,7 @@
 
 #include "node.h"
 
+struct bytes;
 struct draft;
 struct scratch;
 
@@ -23,6 +24,7 @@ struct handle {
 	uint64_t cut;		 /* a value: a write that ended here did not end its line; 0: none */
 	struct draft *draft;
 	struct scratch *scratch;
+	struct bytes *bytes;
 	uint64_t base, end; /* stream: what offset 0 is, where the last read ended */
 	void *poll;	    /* the front end's note that somebody polls */
 	TAILQ_ENTRY(handle) polled, list;

@@ -236,7 +236,23 @@ static const struct entry pool_entries[] = {
 	PROPS(&pool_schema, row_show, row_store),
 	{ 0 },
 };
-static const struct dir_type pool_dir = { .entries = pool_entries };
+
+void pool_statfs(struct pool *p, struct statvfs *st)
+{
+	st->f_blocks = p->usage.capacity / st->f_frsize;
+	st->f_bfree = st->f_bavail = p->usage.available / st->f_frsize;
+	pool_usage_soon(p); /* the next one sees what is now */
+}
+
+static void dir_statfs(const struct place *dir, struct statvfs *st)
+{
+	pool_statfs(pool_of(dir->obj), st);
+}
+
+static const struct dir_type pool_dir = {
+	.entries = pool_entries,
+	.statfs = dir_statfs,
+};
 
 static struct object *pool_object(struct pool *p)
 {

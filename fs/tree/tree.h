@@ -5,8 +5,11 @@
 
 #include "fs/open.h"
 
+struct pool;
 extern const struct dir_type domain_dir, volume_dir;
 int job_abort_store(struct jobs *jobs, struct str word, struct error *err); /* write abort */
+
+void pool_statfs(struct pool *p, struct statvfs *st); /* as last known */
 
 /* Whoever asks: may the secrets in a definition be shown? */
 static inline bool sees_secrets(const struct place *at, const struct object *owner)
