@@ -25,9 +25,8 @@ struct pipe_end {
 };
 
 struct run {
-	const struct spawn_fd *fds; /* the caller's */
-	int nfds;
-	struct str in; /* what is still to be written */
+	const struct spawn *how; /* the caller's descriptors and user; NULL: none */
+	struct str in;		 /* what is still to be written */
 	struct buf *out;
 	size_t out_was; /* its length before */
 	struct buf words;
@@ -135,6 +134,13 @@ static int run_start(struct run *r, const char *const *argv, struct error *err)
 	struct spawn_fd fds[3 + SPAWN_FDS];
 	struct spawn s = { .argv = argv, .fds = fds, .session = true, .no_core = true };
 
+	if (r->how) {
+		s = *r->how;
+		s.argv = argv;
+		s.fds = fds;
+		s.nfds = 0;
+		s.session = s.no_core = true;
+	}
 	words = make_pipe(r, &r->err_from, false, words_ready);
 	if (words >= 0 && r->out)
 		out = make_pipe(r, &r->from, false, out_ready);
@@ -147,8 +153,8 @@ static int run_start(struct run *r, const char *const *argv, struct error *err)
 		fds[s.nfds++] = (struct spawn_fd){ out, 1 };
 	if (r->in.n)
 		fds[s.nfds++] = (struct spawn_fd){ in, 0 };
-	for (int i = 0; i < r->nfds && i < SPAWN_FDS; i++)
-		fds[s.nfds++] = r->fds[i];
+	for (int i = 0; r->how && i < r->how->nfds && i < SPAWN_FDS; i++)
+		fds[s.nfds++] = r->how->fds[i];
 	r->pid = spawn_start(&s, err);
 	if (r->pid < 0)
 		return (int)r->pid;
@@ -266,11 +272,18 @@ int spawn_run_words(const char *const *argv, struct str in, struct buf *out, str
 	return run_all(&r, argv, words, timeout_ms, err);
 }
 
-int spawn_run_fds(const char *const *argv, const struct spawn_fd *fds, int nfds, int64_t timeout_ms, struct error *err)
+int spawn_run_as(const char *const *argv, const struct spawn *how, int64_t timeout_ms, struct error *err)
 {
-	struct run r = { .fds = fds, .nfds = nfds, .to.fd = -1, .from.fd = -1, .err_from.fd = -1 };
+	struct run r = { .how = how, .to.fd = -1, .from.fd = -1, .err_from.fd = -1 };
 
 	return run_all(&r, argv, NULL, timeout_ms, err);
+}
+
+int spawn_run_fds(const char *const *argv, const struct spawn_fd *fds, int nfds, int64_t timeout_ms, struct error *err)
+{
+	struct spawn how = { .fds = fds, .nfds = nfds };
+
+	return spawn_run_as(argv, &how, timeout_ms, err);
 }
 
 int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms, struct error *err)

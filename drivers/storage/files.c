@@ -98,7 +98,7 @@ static void sweep(int dir, const char *name)
 {
 	int fd;
 
-	if (name[0] != '.' || !strstr(name, FILES_TEMP))
+	if (!str_starts(name, FILES_TEMP))
 		return;
 	fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)

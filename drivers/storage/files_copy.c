@@ -7,7 +7,6 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -148,13 +147,9 @@ static int open_copy(void *arg)
 	if (!S_ISREG(st.st_mode))
 		return error_set(&w->j.err, EINVAL, "'%s/%s' is no regular file", w->j.dir, w->j.name);
 	w->size = st.st_size;
-	w->temp = xasprintf("." FILES_TEMP "%d-%p", getpid(), (void *)w);
-	w->to = openat(w->dir, w->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (w->to < 0) {
-		free(take(&w->temp));
+	w->to = file_temp(w->dir, &w->temp);
+	if (w->to < 0)
 		return fail(w, w->j.to);
-	}
-	flock(w->to, LOCK_EX);
 	if (ioctl(w->to, FICLONE, w->from) == 0) /* the file system shares the blocks */
 		w->off = w->size;
 	else if (ftruncate(w->to, w->size) < 0)

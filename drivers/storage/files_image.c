@@ -5,7 +5,6 @@
  */
 #include <fcntl.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -71,13 +70,9 @@ static int fail(struct image_job *i, int code)
 
 static int open_temp(struct image_job *i, int dir)
 {
-	i->temp = xasprintf("." FILES_TEMP "%d-%p", getpid(), (void *)i);
-	i->fd = openat(dir, i->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (i->fd < 0) {
-		free(take(&i->temp));
+	i->fd = file_temp(dir, &i->temp);
+	if (i->fd < 0)
 		return fail(i, errno);
-	}
-	flock(i->fd, LOCK_EX); /* while we live it is not taken for a left-over */
 	return 0;
 }
 

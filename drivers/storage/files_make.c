@@ -1,7 +1,9 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pools of files: volumes made, removed, renamed, resized; and how a guest opens one. */
 #include <fcntl.h>
+#include <stdatomic.h>
 #include <stdio.h>
+#include <sys/file.h>
 #include <unistd.h>
 
 #include "files.h"
@@ -99,6 +101,26 @@ int files_remove(struct pool *p, const char *name, struct error *err)
 	struct name_job *n = xcalloc(1, sizeof(*n));
 
 	return run(p, take_away, n, file_job_init(p, &n->j, name, NULL, err), err);
+}
+
+int file_temp(int dir, char **name)
+{
+	static atomic_uint count;
+	struct stat st;
+	int fd;
+
+	for (;;) {
+		*name = xasprintf(FILES_TEMP "%d-%u", getpid(), atomic_fetch_add(&count, 1));
+		fd = openat(dir, *name, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
+		/* whoever listed the directory before it was locked may have taken it away */
+		if (fd < 0 || flock(fd, LOCK_EX) < 0 || fstat(fd, &st) < 0 || st.st_nlink)
+			break;
+		close(fd);
+		free(*name);
+	}
+	if (fd < 0)
+		free(take(name));
+	return fd;
 }
 
 int file_appear(int dir, const char *temp, const char *name)

@@ -25,8 +25,8 @@
 struct making {
 	char *path;
 	int fd;
-	bool made, keep; /* made by us; it stays */
-	bool nocow;
+	bool made, keep;	  /* made by us; it stays */
+	bool nocow, theirs_first; /* it is given to its owner before it is filled */
 	uint64_t capacity;
 	uint64_t needs;	 /* bytes that must be free */
 	uint64_t off, n; /* a piece */
@@ -101,6 +101,9 @@ static int open_work(void *arg)
 		flags |= FS_NOCOW_FL;
 		(void)!ioctl(m->fd, FS_IOC_SETFLAGS, &flags);
 	}
+	if (m->theirs_first && fchown(m->fd, m->uid, m->gid) < 0)
+		return error_set(&m->err, errno, "%s: giving it to user %u: %s", m->path, (unsigned)m->uid,
+				 strerror(errno));
 	return check_room(m);
 }
 
@@ -230,21 +233,88 @@ static bool takes_all(const struct volume_spec *spec)
 }
 
 /* QEMU before 9.1 measures how long a passphrase takes by CPU time, and gives up where the kernel's clock is too coarse to show any: by chance. */
-static int run_again(char **argv, const struct spawn_fd *fds, int n, int64_t timeout_ms, struct error *err)
+static int run_again(char **argv, const struct spawn *how, int64_t timeout_ms, struct error *err)
 {
 	int r, tries = 0;
 
 	do
-		r = spawn_run_fds((const char *const *)argv, fds, n, timeout_ms, err);
+		r = spawn_run_as((const char *const *)argv, how, timeout_ms, err);
 	while (r == -EIO && strstr(error_text(err), "accurate CPU usage") && ++tries < MEASURE_TRIES);
 	return r;
 }
 
-static int run_with_secrets(const struct volume_spec *spec, char **argv, struct error *err)
+/* ---- whose rights qemu-img has ----
+ *
+ * An image may name other files, and whoever wrote it may have chosen them: a copy or an overlay is made with the rights of whom it is to be, so
+ * that nothing can be read by way of it that he could not read himself. */
+
+struct groups {
+	gid_t list[256];
+	int n;
+};
+
+static bool names_files(const struct volume_spec *spec)
+{
+	const char *from = spec->from_path ? image_driver(spec->from_format) : NULL;
+
+	return spec->backing || (from && strcmp(from, "raw") && strcmp(from, "luks"));
+}
+
+static bool as_owner(const struct volume_spec *spec)
+{
+	return geteuid() == 0 && spec->uid != 0 && names_files(spec);
+}
+
+/* With the owner's rights: those that he has. */
+static int groups_work(void *arg)
+{
+	struct groups *g = arg;
+
+	g->n = getgroups(ARRAY_SIZE(g->list), g->list);
+	return 0;
+}
+
+static int open_check(struct worker *w, const struct volume_spec *spec, const char *path, int flags, struct error *err)
+{
+	int fd;
+
+	if (!path || path[0] != '/') /* a URL: its server decides */
+		return 0;
+	fd = open_as(w, spec->uid, spec->gid, path, flags | O_NONBLOCK, POOL_ASK_MS, err);
+	if (fd >= 0)
+		close(fd);
+	return fd < 0 ? fd : 0;
+}
+
+/* What qemu-img would say of it is less than what is known here. */
+static int owner_may(struct worker *w, const struct volume_spec *spec, const char *path, struct groups **out,
+		     struct error *err)
+{
+	struct groups *g = xcalloc(1, sizeof(*g));
+	int r = offload_as(w, spec->uid, spec->gid, groups_work, g, free, POOL_ASK_MS, err);
+
+	if (r < 0)
+		return r;
+	r = open_check(w, spec, spec->backing, O_RDONLY, err);
+	if (r == 0)
+		r = open_check(w, spec, spec->from_path, O_RDONLY, err);
+	if (r == 0)
+		r = error_in(err, open_check(w, spec, path, O_RDWR, err),
+			     "a copy of an image that may name other files is made with the rights of user %u",
+			     (unsigned)spec->uid);
+	if (r == 0)
+		*out = g;
+	else
+		free(g);
+	return r;
+}
+
+static int run_with_secrets(const struct volume_spec *spec, char **argv, const struct groups *g, struct error *err)
 {
 	const struct secret *const secrets[] = { spec->secret, spec->backing_secret, spec->from_secret };
 	bool quick = !spec->from_path && !takes_all(spec);
 	struct spawn_fd fds[3];
+	struct spawn how = { .fds = fds, .no_new_privs = true };
 	int n = 0, r = 0;
 
 	for (int i = 0; i < 3 && r == 0; i++) {
@@ -256,8 +326,16 @@ static int run_with_secrets(const struct volume_spec *spec, char **argv, struct 
 		else
 			n++;
 	}
+	how.nfds = n;
+	if (g) {
+		how.change_user = true;
+		how.uid = spec->uid;
+		how.gid = spec->gid;
+		how.groups = g->list;
+		how.ngroups = g->n > 0 ? g->n : 0;
+	}
 	if (r == 0)
-		r = run_again(argv, fds, n, quick ? POOL_WORK_MS : POOL_LONG_MS, err);
+		r = run_again(argv, &how, quick ? POOL_WORK_MS : POOL_LONG_MS, err);
 	while (n > 0)
 		base_close_p(&fds[--n].ours);
 	return r;
@@ -286,11 +364,15 @@ static void lines_clear(struct lines *l)
 	strv_free(l->fill);
 }
 
-static int run_lines(const struct volume_spec *spec, const struct lines *l, struct error *err)
+static int run_lines(struct worker *w, const struct volume_spec *spec, const char *path, const struct lines *l,
+		     struct error *err)
 {
-	int r = run_with_secrets(spec, l->create, err);
+	autofree struct groups *g = NULL;
+	int r = as_owner(spec) ? owner_may(w, spec, path, &g, err) : 0;
 
-	return r == 0 && l->fill ? run_with_secrets(spec, l->fill, err) : r;
+	if (r == 0)
+		r = run_with_secrets(spec, l->create, g, err);
+	return r == 0 && l->fill ? run_with_secrets(spec, l->fill, g, err) : r;
 }
 
 static struct making *making_new(const struct volume_spec *spec, const char *path)
@@ -301,6 +383,7 @@ static struct making *making_new(const struct volume_spec *spec, const char *pat
 	m->fd = -1;
 	m->nocow = by_hand(spec) && node_has(spec->xml, "target/nocow");
 	m->capacity = spec->capacity;
+	m->theirs_first = as_owner(spec);
 	m->first = place_first(spec);
 	m->needs = takes_all(spec) ? spec->capacity : m->first;
 	m->uid = spec->uid;
@@ -315,7 +398,7 @@ static int fill(struct worker *w, struct making **m, const struct volume_spec *s
 	int r;
 
 	if (!by_hand(spec))
-		r = run_lines(spec, l, err);
+		r = run_lines(w, spec, (*m)->path, l, err);
 	else
 		r = call(w, m, truncate_work, err);
 	if (r == 0 && by_hand(spec) && str_eq(spec->preallocation, "full"))
@@ -327,9 +410,9 @@ static int fill(struct worker *w, struct making **m, const struct volume_spec *s
 	return r;
 }
 
-static int create_file(const struct volume_spec *spec, const char *path, const struct lines *l, struct error *err)
+static int create_file(struct worker *w, const struct volume_spec *spec, const char *path, const struct lines *l,
+		       struct error *err)
 {
-	struct worker *w = worker_new("image");
 	struct making *m = making_new(spec, path);
 	int r = call(w, &m, open_work, err);
 
@@ -343,20 +426,21 @@ static int create_file(const struct volume_spec *spec, const char *path, const s
 		(void)!call(w, &m, close_work, NULL);
 	if (m)
 		making_free(m);
-	worker_free(w);
 	return r;
 }
 
 int image_create(struct pool *p unused, const struct volume_spec *spec, const char *path, bool block, struct error *err)
 {
+	struct worker *w = worker_new("image");
 	struct lines l;
 	int r = plan(spec, path, &l, err);
 
 	may_wait();
 	if (r == 0 && !block)
-		r = create_file(spec, path, &l, err);
+		r = create_file(w, spec, path, &l, err);
 	else if (r == 0 && !by_hand(spec))
-		r = run_lines(spec, &l, err);
+		r = run_lines(w, spec, path, &l, err);
+	worker_free(w);
 	lines_clear(&l);
 	return r;
 }
