@@ -315,9 +315,8 @@ static int find_held(struct pool *p, struct error *err)
 	int found = pool_whole(p, NULL) == 0 && p->driver->find ? p->driver->find(p, err) : 0;
 	int r;
 
-	if (found <= 0 && !p->autostart &&
-	    !(ours &&
-	      ((p->driver->flags & POOL_UNFOUND) || ((p->driver->flags & POOL_FILES) && str_eq(p->type, "dir"))))) {
+	/* of a type that nobody can look for (a directory, a disk) only we knew that it was active */
+	if (found <= 0 && !p->autostart && !(ours && (!p->driver->find || (p->driver->flags & POOL_UNFOUND)))) {
 		if (ours && found == 0)
 			pool_run_set(p, false);
 		return found;

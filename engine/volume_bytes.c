@@ -86,7 +86,7 @@ static int open_ready(struct volume *v, int flags, struct bulk **out, struct err
 
 	if (r < 0 || !writes(flags))
 		return r < 0 ? r : v->pool->driver->image(v->pool, volume_name(v), O_RDONLY, NULL, out, err);
-	r = volume_learn(v, err);
+	r = flags & O_TRUNC ? volume_learn_outside(v, err) : volume_learn(v, err);
 	if (r == 0)
 		r = volume_check_users(v, false, err);
 	doc = volume_doc(v);

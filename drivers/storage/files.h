@@ -18,6 +18,8 @@ void file_job_clear(struct file_job *j);
 int file_dir(struct file_job *j);		   /* on the thread: a descriptor, or a negative errno with j->err */
 char *file_path(struct pool *p, const char *name); /* the caller's */
 int file_name_check(const char *name, struct error *err);
+/* On a thread: TEMP becomes NAME, which is new, also where the file system knows no flags of rename; -1 and errno. */
+int file_appear(int dir, const char *temp, const char *name);
 #define FILES_TEMP ".domfs-" /* in the names of what is not whole yet, which begin with a dot */
 
 #endif

@@ -96,10 +96,13 @@ int storage_discover_store(const struct place *at, struct str text, struct error
 	struct buf xml = { 0 };
 	int r = pool_types_discover(text, &xml, err);
 
+	if (r < 0) { /* what was found before stays: one that was interrupted may end after the next */
+		buf_clear(&xml);
+		return r;
+	}
 	if (!found)
 		found = hash_new();
 	free(hash_get_u64(found, key));
-	hash_put_u64(found, key, r == 0 ? buf_take(&xml) : NULL);
-	buf_clear(&xml);
-	return r;
+	hash_put_u64(found, key, buf_take(&xml));
+	return 0;
 }
