@@ -29,13 +29,6 @@ static int direct_complete(struct node *pool, const char *dir unused, struct err
 	return r;
 }
 
-static char *path_of(const struct iscsi_portal *p, unsigned number)
-{
-	autofree char *portal = iscsi_portal_text(p);
-
-	return xasprintf("ip-%s-iscsi-%s-lun-%u", portal, p->iqn, number);
-}
-
 static int number_of(const char *name, unsigned *number, struct error *err)
 {
 	uint64_t v = 0;
@@ -49,7 +42,7 @@ static int number_of(const char *name, unsigned *number, struct error *err)
 static int direct_disk(struct pool *p, const char *name, const struct volume_info *now unused, struct node *disk,
 		       struct error *err)
 {
-	unsigned number;
+	unsigned number = 0;
 	int r = number_of(name, &number, err);
 
 	if (r == 0 && node_is(disk, "source/@mode", "host"))
@@ -133,6 +126,13 @@ static int direct_run(struct pool *p, struct direct *d, int (*fn)(void *d), int6
 }
 
 /* ---- volumes ---- */
+
+static char *path_of(const struct iscsi_portal *p, unsigned number)
+{
+	autofree char *portal = iscsi_portal_text(p);
+
+	return xasprintf("ip-%s-iscsi-%s-lun-%u", portal, p->iqn, number);
+}
 
 static void add_lun(struct direct *d, struct lun *l)
 {
