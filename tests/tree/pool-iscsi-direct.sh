@@ -14,6 +14,7 @@ tgt=
 # shellcheck disable=SC2317
 release() {
 	status=$?
+	set +e
 	[ -z "$tgt" ] || kill -KILL "$tgt" 2>/dev/null	# it ignores SIGTERM while it has targets
 	( exit "$status" )
 	_cleanup
