@@ -67,7 +67,7 @@ static int64_t fd_seek(struct bulk *b, uint64_t off, int whence)
 	return whence == SEEK_DATA ? (int64_t)off : size;
 }
 
-/* A device is as large as it is. */
+/* A device is as large as it is; a copy into it that ends by setting its size is none the worse for that. */
 static int fd_truncate(struct bulk *b, uint64_t size)
 {
 	struct stat st;
@@ -75,7 +75,7 @@ static int fd_truncate(struct bulk *b, uint64_t size)
 	if (fstat(b->fd, &st) < 0)
 		return -errno;
 	if (S_ISBLK(st.st_mode))
-		return fd_size(b) == (int64_t)size ? 0 : -EINVAL;
+		return fd_size(b) >= (int64_t)size ? 0 : -ENOSPC;
 	return ftruncate(b->fd, (off_t)size) < 0 ? -errno : 0;
 }
 

@@ -87,6 +87,7 @@ struct volume {
 	char *error_text;
 };
 
+void pools_flush(void); /* what is to be written soon is handed over now: before the end */
 int pools_open(
 	struct error *err); /* loads, adopts what is active, starts what has autostart (tasks).  After secrets_open */
 void pools_close(void);
@@ -118,6 +119,7 @@ int pool_source_store(struct pool *p, struct str text, struct error *err);
 /* Fresh numbers, or -ETIMEDOUT; pool->usage keeps the last ones. */
 int pool_usage(struct pool *p, struct error *err);
 void pool_usage_settle(struct pool *p, int64_t timeout_ms); /* the same, for at most so long */
+void pool_usage_soon(struct pool *p);			    /* asks for them in the background; not a task */
 /* Not tasks: */
 void pool_xml(struct pool *p, bool secrets, struct buf *out); /* with capacity, allocation, available as last known */
 void pool_config_text(struct pool *p, bool secrets, struct buf *out);

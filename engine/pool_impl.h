@@ -53,8 +53,7 @@ bool pool_run_get(const struct pool *p, bool *adopted);
 
 /* ---- pool_life.c ---- */
 
-void pool_usage_soon(struct pool *p); /* asks for it in the background */
-void pool_find_task(void *arg);	      /* after loading: is it active? */
+void pool_find_task(void *arg); /* after loading: is it active? */
 
 /* ---- pool_list.c ---- */
 

@@ -148,7 +148,7 @@ static int open_data(struct volume *v, int flags, const struct who *who, struct 
 
 	if (writes(flags) && volume_check_users(v, false, err) < 0)
 		return -EBUSY;
-	if (!v->info->encryption && (!v->info->format || str_eq(v->info->format, "raw")))
+	if (!v->info->encryption && !volume_is_image(v->info->format))
 		return p->driver->image(p, volume_name(v), flags & ~(O_TRUNC | O_CREAT), NULL, out, err);
 	if (!pool_has(p, p->driver->data, "show what is in images that are not raw", err))
 		return -ENOTSUP;

@@ -1,282 +1,385 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* See bytes.h.  Every call runs on the bulk's own thread; a buffer lives until that is done with it, whoever still waits. */
+/* Open files of bytes: see bytes.h. */
 #include "bytes.h"
 
 #include <fcntl.h>
 #include <stdio.h>
 #include <unistd.h>
 
-#include "engine/bulk.h"
+#define OPEN_MS	   30000 /* how long a size may be asked for */
+#define ZERO_BLOCK (64u << 10)
+#define COPY_MAX   (64u << 20) /* bytes that one copy_file_range moves: it can be interrupted between two */
+#define FLUSH_EACH (32u << 20) /* an upload is written out while it comes in: its commit waits for the rest only */
 
-#define BYTES_MS   30000
-#define COPY_PIECE (64ull << 20)
-#define PF_EXITING 0x4 /* include/linux/sched.h; field 9 of /proc/PID/stat */
+struct bytes_list bytes_open_ones = TAILQ_HEAD_INITIALIZER(bytes_open_ones);
 
-struct bytes_job {
-	struct bulk *b, *to;
-	char *p;
-	size_t n;
-	uint64_t off, off2, len;
-	int what;
-	int64_t result;
-	struct bytes_job *own; /* P is to be freed with it */
-};
+/* ---- on the thread ---- */
 
-static void job_free(void *arg)
+bool bytes_changes(enum bytes_what what)
 {
-	struct bytes_job *j = arg;
-
-	if (j->own)
-		free(j->p);
-	free(j);
+	return what != BYTES_READ && what != BYTES_SEEK && what != BYTES_SYNC;
 }
 
-/* Runs FN on the thread of J->b; J is freed unless 0 is returned, and the result is in it. */
-static int run(struct bytes_job *j, int (*fn)(void *arg), struct error *err)
+static int write_zeros(struct bulk *b, uint64_t from, uint64_t to)
 {
-	int r = offload(j->b->worker, fn, j, job_free, BYTES_MS);
+	static const char zeros[ZERO_BLOCK];
 
-	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT, "the storage does not answer");
-	if (r < 0) {
-		if (r != -ECANCELED)
-			job_free(j);
-		return r;
+	while (from < to) {
+		size_t n = to - from < sizeof(zeros) ? to - from : sizeof(zeros);
+		ssize_t r = b->ops->write(b, zeros, n, from);
+
+		if (r < 0)
+			return (int)r;
+		from += n;
 	}
 	return 0;
 }
 
-static struct bytes_job *job_new(struct handle *h)
+/* FROM to TO read as zeros: by a hole where that can be had. */
+static int zero(struct bulk *b, uint64_t from, uint64_t to)
 {
-	struct bytes_job *j = xcalloc(1, sizeof(*j));
+	static const int modes[] = { FALLOC_FL_PUNCH_HOLE | FALLOC_FL_KEEP_SIZE,
+				     FALLOC_FL_ZERO_RANGE | FALLOC_FL_KEEP_SIZE };
+	uint64_t first = (from + 4095) / 4096 * 4096, last = to / 4096 * 4096;
+	int r = -EOPNOTSUPP;
 
-	j->b = h->bulk;
-	return j;
+	for (size_t i = 0; b->ops->fallocate && first < last && i < ARRAY_SIZE(modes) && r < 0; i++)
+		r = b->ops->fallocate(b, modes[i], first, last - first);
+	if (r < 0)
+		return write_zeros(b, from, to);
+	r = write_zeros(b, from, first);
+	return r < 0 ? r : write_zeros(b, last, to);
 }
 
-static int finish(struct bytes_job *j, struct error *err)
+/* What is written anew in place keeps nothing of what was there: cp leaves out holes, which must read as zeros. */
+static int fill_up_to(struct bytes *b, uint64_t off)
 {
-	int64_t r = j->result;
+	int r = b->fixed && off > b->high ? zero(b->bulk, b->high, off) : 0;
 
-	job_free(j);
-	return r < 0 ? error_set(err, -r, "%s", strerror(-r)) : 0;
+	if (r == 0 && off > b->high)
+		b->high = off;
+	return r;
+}
+
+static void flush_as_it_comes(struct bytes *b, size_t n)
+{
+	b->flushing += n;
+	if (b->bulk->fd < 0 || !b->bulk->commit || b->flushing < FLUSH_EACH)
+		return;
+	b->flushing = 0;
+	(void)!sync_file_range(b->bulk->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
+}
+
+static void grew_to(struct bytes *b, uint64_t end)
+{
+	if (end > b->size)
+		b->size = end;
+	if (end > b->high)
+		b->high = end;
+}
+
+static void size_again(struct bytes *b)
+{
+	int64_t size = b->bulk->ops->size(b->bulk);
+
+	if (size >= 0)
+		b->size = (uint64_t)size;
+}
+
+static int64_t run_write(struct bytes *b, struct bytes_op *op)
+{
+	uint64_t off = b->append ? b->size : op->off;
+	int64_t r = fill_up_to(b, off);
+
+	if (r == 0)
+		r = b->bulk->ops->write(b->bulk, op->p, op->n, off);
+	if (r < 0)
+		return r;
+	grew_to(b, off + op->n);
+	__atomic_fetch_add(&b->bulk->moved, op->n, __ATOMIC_RELAXED);
+	flush_as_it_comes(b, op->n);
+	return r;
+}
+
+static int64_t run_truncate(struct bytes *b, uint64_t size)
+{
+	int r;
+
+	if (b->fixed && size > b->size)
+		return -ENOSPC;
+	r = fill_up_to(b, size);
+	if (r == 0)
+		r = b->bulk->ops->truncate ? b->bulk->ops->truncate(b->bulk, size) : -EOPNOTSUPP;
+	if (b->fixed && r == -EOPNOTSUPP)
+		r = 0;
+	size_again(b);
+	return r;
+}
+
+static int64_t run_copy(struct bytes *b, struct bytes_op *op)
+{
+	off_t from = (off_t)op->from_off, to = (off_t)op->off;
+	int64_t r = fill_up_to(b, op->off);
+
+	if (r == 0)
+		r = copy_file_range(op->from, &from, b->bulk->fd, &to, op->n < COPY_MAX ? op->n : COPY_MAX, 0);
+	if (r < 0)
+		r = -errno;
+	else
+		grew_to(b, op->off + (uint64_t)r);
+	if (r > 0)
+		__atomic_fetch_add(&b->bulk->moved, (uint64_t)r, __ATOMIC_RELAXED);
+	return r;
+}
+
+static int64_t run_read(struct bytes *b, struct bytes_op *op)
+{
+	if (!op->p && op->n > BYTES_BLOCK)
+		op->n = BYTES_BLOCK;
+	if (!op->p && !b->room)
+		b->room = xmalloc(BYTES_BLOCK);
+	if (!op->p)
+		op->p = b->room;
+	return b->bulk->ops->read(b->bulk, op->p, op->n, op->off);
+}
+
+static int64_t run_fallocate(struct bytes *b, struct bytes_op *op)
+{
+	int64_t r = b->bulk->ops->fallocate ? b->bulk->ops->fallocate(b->bulk, op->mode, op->off, op->n) : -EOPNOTSUPP;
+
+	size_again(b);
+	return r;
+}
+
+int64_t bytes_run(struct bytes *b, struct bytes_op *op)
+{
+	struct bulk *k = b->bulk;
+	int64_t r = -EOPNOTSUPP;
+	int none = 0;
+
+	if (op->what == BYTES_READ)
+		r = run_read(b, op);
+	else if (op->what == BYTES_WRITE)
+		r = run_write(b, op);
+	else if (op->what == BYTES_SEEK)
+		r = k->ops->seek ? k->ops->seek(k, op->off, op->mode) : -EOPNOTSUPP;
+	else if (op->what == BYTES_TRUNCATE)
+		r = run_truncate(b, op->off);
+	else if (op->what == BYTES_FALLOCATE)
+		r = run_fallocate(b, op);
+	else if (op->what == BYTES_SYNC)
+		r = k->ops->sync ? k->ops->sync(k) : 0;
+	else if (op->what == BYTES_COPY)
+		r = run_copy(b, op);
+	if (op->what == BYTES_COPY)
+		close(op->from);
+	if (bytes_changes(op->what)) {
+		b->changes++;
+		if (r < 0 && r != -EOPNOTSUPP && r != -EXDEV && r != -EINVAL)
+			atomic_compare_exchange_strong(&b->failed, &none, (int)-r);
+	}
+	return r;
+}
+
+/* ---- the same from a task ---- */
+
+struct errand {
+	struct bytes *b;
+	struct bytes_op op;
+	int64_t result;
+};
+
+static void errand_free(void *arg)
+{
+	struct errand *e = arg;
+
+	free(e->op.p);
+	free(e);
+}
+
+static int errand_run(void *arg)
+{
+	struct errand *e = arg;
+
+	e->result = bytes_run(e->b, &e->op);
+	return 0;
+}
+
+int64_t bytes_do(struct bytes *b, const struct bytes_op *op, struct buf *out, int64_t timeout_ms, struct error *err)
+{
+	struct errand *e = xcalloc(1, sizeof(*e));
+	int64_t result;
+	int r;
+
+	*e = (struct errand){ .b = b, .op = *op };
+	if (op->what == BYTES_WRITE)
+		e->op.p = xmemdup(op->p, op->n);
+	else if (op->what == BYTES_READ)
+		e->op.p = xmalloc(op->n ? op->n : 1);
+	r = offload(b->bulk->worker, errand_run, e, errand_free, timeout_ms);
+	if (r < 0 && bytes_changes(op->what))
+		bytes_break(b);
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return error_set(err, -r, "the storage does not answer");
+	result = r < 0 ? r : e->result;
+	if (result > 0 && op->what == BYTES_READ)
+		buf_add(out, e->op.p, (size_t)result);
+	errand_free(e);
+	return result < 0 ? error_set(err, (int)-result, "%s", strerror((int)-result)) : result;
+}
+
+/* ---- open and close ---- */
+
+struct opened {
+	struct bulk *bulk;
+	int64_t size;
+};
+
+static int ask_size(void *arg)
+{
+	struct opened *o = arg;
+
+	o->size = o->bulk->ops->size(o->bulk);
+	return o->size < 0 ? (int)o->size : 0;
+}
+
+static void opened_free(void *arg)
+{
+	struct opened *o = arg;
+
+	bulk_free(o->bulk);
+	free(o);
+}
+
+static int size_of(struct bulk *k, int64_t *size, struct error *err)
+{
+	struct opened *o = xcalloc(1, sizeof(*o));
+	int r;
+
+	o->bulk = k;
+	r = offload(k->worker, ask_size, o, opened_free, OPEN_MS);
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return error_set(err, -r, "its size cannot be known: the storage does not answer");
+	*size = o->size;
+	if (r < 0) {
+		error_set(err, -r, "its size cannot be known: %s", strerror(-r));
+		bulk_free(k);
+	}
+	free(o);
+	return r;
 }
 
 int bytes_open(struct handle *h, struct error *err)
 {
 	struct place at = handle_place(h, &h->who);
+	struct bulk *k = NULL;
+	struct bytes *b;
+	int64_t size = 0;
+	int r = at.slot->entry->bytes(&at, h->flags, &k, err);
 
-	return h->slot->entry->bytes(&at, h->flags, &h->bulk, err);
-}
-
-/* ---- read and write ---- */
-
-static int do_read(void *arg)
-{
-	struct bytes_job *j = arg;
-
-	j->result = j->b->ops->read ? j->b->ops->read(j->b, j->p, j->n, j->off) : -EOPNOTSUPP;
-	return 0;
-}
-
-int bytes_read(struct handle *h, char *p, size_t n, uint64_t off, size_t *got, struct error *err)
-{
-	struct bytes_job *j = job_new(h);
-	int r;
-
-	j->own = j;
-	j->p = xmalloc(n ? n : 1);
-	j->n = n;
-	j->off = off;
-	r = run(j, do_read, err);
-	if (r < 0)
-		return r;
-	if (j->result > 0)
-		memcpy(p, j->p, j->result);
-	*got = j->result > 0 ? j->result : 0;
-	return finish(j, err);
-}
-
-static int do_write(void *arg)
-{
-	struct bytes_job *j = arg;
-
-	j->result = j->b->ops->write ? j->b->ops->write(j->b, j->p, j->n, j->off) : -EOPNOTSUPP;
-	return 0;
-}
-
-int bytes_write(struct handle *h, struct str data, uint64_t off, struct error *err)
-{
-	struct bytes_job *j = job_new(h);
-	int r;
-
-	h->bytes_written = true;
-	j->own = j;
-	j->p = xmemdup(data.p, data.n);
-	j->n = data.n;
-	j->off = off;
-	r = run(j, do_write, err);
 	if (r == 0)
-		r = finish(j, err);
-	if (r < 0)
-		h->bytes_failed = true;
-	else
-		h->bulk->moved += data.n;
-	return r;
-}
-
-static int do_truncate(void *arg)
-{
-	struct bytes_job *j = arg;
-
-	j->result = j->b->ops->truncate ? j->b->ops->truncate(j->b, j->len) : -EOPNOTSUPP;
-	return 0;
-}
-
-int bytes_truncate(struct handle *h, uint64_t size, struct error *err)
-{
-	struct bytes_job *j = job_new(h);
-	int r;
-
-	h->bytes_written = true;
-	j->len = size;
-	r = run(j, do_truncate, err);
-	if (r == 0)
-		r = finish(j, err);
-	h->bytes_failed |= r < 0;
-	return r;
-}
-
-static int do_fallocate(void *arg)
-{
-	struct bytes_job *j = arg;
-
-	j->result = j->b->ops->fallocate ? j->b->ops->fallocate(j->b, j->what, j->off, j->len) : -EOPNOTSUPP;
-	return 0;
-}
-
-int bytes_fallocate(struct handle *h, int mode, uint64_t off, uint64_t n, struct error *err)
-{
-	struct bytes_job *j = job_new(h);
-	int r;
-
-	j->what = mode;
-	j->off = off;
-	j->len = n;
-	r = run(j, do_fallocate, err);
-	return r == 0 ? finish(j, err) : r;
-}
-
-static int do_seek(void *arg)
-{
-	struct bytes_job *j = arg;
-
-	j->result = j->b->ops->seek ? j->b->ops->seek(j->b, j->off, j->what) : -EOPNOTSUPP;
-	return 0;
-}
-
-int bytes_seek(struct handle *h, uint64_t off, int whence, uint64_t *at, struct error *err)
-{
-	struct bytes_job *j = job_new(h);
-	int r;
-
-	j->what = whence;
-	j->off = off;
-	r = run(j, do_seek, err);
+		r = size_of(k, &size, err);
 	if (r < 0)
 		return r;
-	*at = j->result;
-	return finish(j, err);
-}
-
-/* Between two files the kernel copies, or shares, without the bytes passing here. */
-static int do_copy(void *arg)
-{
-	struct bytes_job *j = arg;
-	loff_t in = j->off, out = j->off2;
-	ssize_t k = copy_file_range(j->b->fd, &in, j->to->fd, &out, j->len, 0);
-
-	j->result = k < 0 ? -errno : k;
+	b = xcalloc(1, sizeof(*b));
+	b->bulk = k;
+	b->slot = h->slot;
+	b->obj = h->obj;
+	b->writable = (h->flags & O_ACCMODE) != O_RDONLY;
+	b->append = h->flags & O_APPEND;
+	b->size = (uint64_t)size;
+	b->fixed = b->writable && (h->flags & O_TRUNC) && !k->commit && size;
+	b->writer.pidfd = -1;
+	TAILQ_INIT(&b->requests);
+	TAILQ_INSERT_TAIL(&bytes_open_ones, b, list);
+	h->bytes = b;
 	return 0;
 }
 
-int bytes_copy(struct handle *from, uint64_t off, struct handle *to, uint64_t to_off, uint64_t n, uint64_t *done,
-	       struct error *err)
+static void end(void *arg)
 {
-	struct bytes_job *j;
+	struct bytes *b = arg;
+
+	if (b->requests_free)
+		b->requests_free(b);
+	free(b->room);
+	free(b);
+}
+
+void bytes_close(struct bytes *b, const struct who *who)
+{
+	struct bulk *k = b->bulk;
+
+	if (bytes_dirty(b) && !b->told && !b->obj->gone) {
+		autoerror struct error err = { 0 };
+		struct place at = { .slot = b->slot, .obj = b->obj, .who = who };
+
+		error_set(&err, EIO, "what was written broke off: nothing of it was kept");
+		record_failure(&at, who, &err);
+	}
+	TAILQ_REMOVE(&bytes_open_ones, b, list);
+	writer_clear(&b->writer);
+	if (worker_post(k->worker, end, b) < 0)
+		end(b); /* no thread can be had, so none is at work */
+	bulk_free(k);
+}
+
+struct bytes *bytes_writer_of(const struct place *at)
+{
+	struct bytes *b;
+
+	TAILQ_FOREACH(b, &bytes_open_ones, list)
+		if (b->writable && b->slot == at->slot && b->obj == at->obj)
+			return b;
+	return NULL;
+}
+
+void bytes_stat(const struct place *at, struct stat *st)
+{
+	const struct entry *e = at->slot->entry;
+	const struct bytes *b = bytes_writer_of(at);
+	uint64_t taken;
+
+	st->st_blksize = BYTES_BLOCK;
+	if (b && b->changes) {
+		st->st_size = (off_t)b->size;
+		st->st_blocks = (st->st_size + 511) / 512;
+		return;
+	}
+	st->st_size = (off_t)e->size(at);
+	taken = e->allocated ? e->allocated(at) : (uint64_t)st->st_size;
+	st->st_blocks = (taken + 511) / 512;
+}
+
+/* ---- an upload becomes whole, or not ---- */
+
+bool bytes_dirty(const struct bytes *b)
+{
+	return b->bulk->commit && b->changes != b->committed;
+}
+
+void bytes_break(struct bytes *b)
+{
+	int none = 0;
+
+	atomic_compare_exchange_strong(&b->failed, &none, EIO);
+}
+
+int bytes_commit(struct bytes *b, struct error *err)
+{
+	uint64_t changes = b->changes;
 	int r;
 
-	if (from->bulk->fd < 0 || to->bulk->fd < 0)
-		return -EOPNOTSUPP; /* then the one who asks reads and writes */
-	j = job_new(from);
-	j->to = to->bulk;
-	j->off = off;
-	j->off2 = to_off;
-	j->len = n < COPY_PIECE ? n : COPY_PIECE;
-	to->bytes_written = true;
-	r = run(j, do_copy, err);
-	if (r < 0)
-		return r;
-	*done = j->result > 0 ? j->result : 0;
-	to->bulk->moved += *done;
-	r = finish(j, err);
-	return r == -EXDEV || r == -EINVAL ? -EOPNOTSUPP : r;
-}
-
-/* ---- the end of an upload ---- */
-
-/* Is PID ending because of a signal, or with a failure?  Fields 9 (flags) and 52 (exit_code) of its stat, proc(5). */
-static bool is_broken_off(pid_t pid)
-{
-	autofree char *path = xasprintf("/proc/%d/stat", pid);
-	autobuf struct buf text = { 0 };
-	unsigned long flags = 0;
-	int code = 0, field = 2;
-	char *p, *save = NULL;
-
-	if (pid <= 0 || show_file(path, &text, NULL) < 0)
-		return false;
-	p = strrchr(text.p, ')');
-	for (char *w = p ? strtok_r(p + 1, " \n", &save) : NULL; w; w = strtok_r(NULL, " \n", &save)) {
-		field++;
-		if (field == 9)
-			flags = strtoul(w, NULL, 10);
-		else if (field == 52)
-			code = atoi(w);
-	}
-	return (flags & PF_EXITING) && code;
-}
-
-static int do_sync(void *arg)
-{
-	struct bytes_job *j = arg;
-
-	j->result = j->b->ops->sync ? j->b->ops->sync(j->b) : 0;
-	return 0;
-}
-
-int bytes_flush(struct handle *h, pid_t pid, bool sync, struct error *err)
-{
-	struct bytes_job *j;
-	int r;
-
-	if (!h->bytes_written || h->bytes_failed)
-		return 0; /* who wrote it was told */
-	if (h->bulk->commit) {
-		if (!sync && is_broken_off(pid)) {
-			h->bytes_failed = true;
-			return 0;
-		}
-		return h->bulk->commit(h->bulk, err);
-	}
-	if (!sync)
+	if (!bytes_dirty(b))
 		return 0;
-	j = job_new(h);
-	r = run(j, do_sync, err);
-	return r == 0 ? finish(j, err) : r;
-}
-
-void bytes_close(struct handle *h)
-{
-	bulk_free(take(&h->bulk));
+	b->told = true;
+	if (b->failed)
+		return error_set(err, b->failed, "nothing is kept of what could not be written whole: %s",
+				 strerror(b->failed));
+	r = b->bulk->commit(b->bulk, err);
+	if (r == 0) {
+		b->committed = changes;
+		b->told = false;
+	}
+	return r;
 }

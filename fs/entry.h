@@ -98,7 +98,7 @@ struct entry {
 	/* BYTES: opens them (a task), with open(2)'s FLAGS; how many there are, as last known. */
 	int (*bytes)(const struct place *at, int flags, struct bulk **out, struct error *err);
 	uint64_t (*size)(const struct place *at);
-	uint64_t (*room)(const struct place *at); /* what they take; NULL: as many */
+	uint64_t (*allocated)(const struct place *at); /* how many of them take space; NULL: all */
 	const struct dir_type *dir;
 	const struct stream_ops *stream;
 	const struct schema *schema;

@@ -13,12 +13,15 @@
 #define BURST 64 /* requests handled before others on the loop get their turn */
 /* How long the next request of a client at work is waited for before the loop sleeps.  Waking from there costs more than this where client and
  * server are on different cores: open+read+close 107 us without, 33 us with it. */
-#define LINGER_NS 30000
+#define LINGER_NS      30000
+#define SPARE_REQUESTS 4 /* of 1 MiB: as many as large writes are on their way to their files at a time, mostly */
 
 struct fuse_session *front_session;
 static struct front_options options;
 static struct loop_fd *watch;
 static struct fuse_buf request;
+static char *spare_requests[SPARE_REQUESTS];
+static unsigned nspare_requests;
 
 struct who who_of(fuse_req_t req)
 {
@@ -72,10 +75,10 @@ static const struct fuse_lowlevel_ops ops = {
 	.listxattr = ll_listxattr,
 	.removexattr = ll_removexattr,
 	.create = ll_create,
+	.poll = ll_poll,
 	.lseek = ll_lseek,
 	.fallocate = ll_fallocate,
 	.copy_file_range = ll_copy_file_range,
-	.poll = ll_poll,
 };
 
 static void session_ended(void)
@@ -90,6 +93,22 @@ static int64_t now_ns(void)
 
 	clock_gettime(CLOCK_MONOTONIC, &t);
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
+}
+
+char *front_take_request(void)
+{
+	char *mem = request.mem;
+
+	request.mem = nspare_requests ? spare_requests[--nspare_requests] : NULL; /* NULL: libfuse makes one */
+	return mem;
+}
+
+void front_give_request(char *mem)
+{
+	if (mem && nspare_requests < SPARE_REQUESTS)
+		spare_requests[nspare_requests++] = mem;
+	else
+		free(mem);
 }
 
 /* The next request: its length, -EAGAIN when there is none soon. */
@@ -188,6 +207,7 @@ void front_unmount(void)
 void front_close(void)
 {
 	front_unmount();
+	front_bytes_close();
 	handles_close();
 	scratches_close();
 	notify_close();
@@ -195,4 +215,6 @@ void front_close(void)
 		fuse_session_destroy(take(&front_session));
 	free(request.mem);
 	request = (struct fuse_buf){ 0 };
+	while (nspare_requests)
+		free(spare_requests[--nspare_requests]);
 }

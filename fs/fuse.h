@@ -89,15 +89,23 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync, struct fuse_file_inf
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void reply_open(fuse_req_t req, struct handle *h, struct fuse_file_info *fi);
 
-/* fuse_bytes.c.  False: it is no bytes. */
-bool fuse_bytes_read(fuse_req_t req, struct handle *h, size_t size, off_t off);
-bool fuse_bytes_write(fuse_req_t req, struct handle *h, const char *p, size_t size, off_t off);
-bool fuse_bytes_flush(fuse_req_t req, struct handle *h, bool sync);
-bool fuse_bytes_truncate(fuse_req_t req, const struct place *at, uint64_t size, struct fuse_file_info *fi);
+/* fuse_bytes.c: files of bytes, answered by their own threads */
 void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t n, struct fuse_file_info *fi);
-void ll_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in, fuse_ino_t out,
-			off_t off_out, struct fuse_file_info *fi_out, size_t n, int flags);
+void ll_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
+			fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t n, int flags);
+void front_bytes_read(fuse_req_t req, struct bytes *b, size_t n, off_t off);
+void front_bytes_write(fuse_req_t req, struct bytes *b, const char *p, size_t n, off_t off);
+void front_bytes_flush(fuse_req_t req, struct handle *h);
+void front_bytes_sync(fuse_req_t req, struct bytes *b);
+/* Sets the size of AT; ST has what else is to be answered.  FI may be NULL. */
+void front_bytes_cut(fuse_req_t req, const struct place *at, const struct stat *st, uint64_t size,
+		     struct fuse_file_info *fi);
+void front_bytes_close(void); /* ends all that waits; nothing is answered any more */
+
+/* fuse.c: the memory of the request that is being handled becomes the caller's, who gives it back. */
+char *front_take_request(void);
+void front_give_request(char *mem);
 
 /* fuse_name.c */
 void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);

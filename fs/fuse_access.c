@@ -66,6 +66,7 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct
 	struct who who = who_of(req);
 	double timeout;
 	struct place at;
+	uint64_t size;
 	int r;
 
 	if (ino & SCRATCH_INO) {
@@ -74,8 +75,13 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct
 	}
 	r = place_of(ino, &at);
 	at.who = &who;
-	if (r == 0 && (set & FUSE_SET_ATTR_SIZE) && fuse_bytes_truncate(req, &at, st->st_size, fi))
+	if (r == 0 && (set & FUSE_SET_ATTR_SIZE) && at.slot->entry->kind == ENTRY_BYTES) {
+		size = (uint64_t)st->st_size;
+		set_rights(&at, st, set);
+		attr_of(&at, st, &timeout);
+		front_bytes_cut(req, &at, st, size, fi);
 		return;
+	}
 	if (r == 0 && (set & FUSE_SET_ATTR_SIZE))
 		r = set_size(&at, st->st_size, fi, &err);
 	if (r < 0) {

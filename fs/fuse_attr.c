@@ -2,6 +2,8 @@
 /* Names, attributes and listings: everything here is answered at once. */
 #include "fuse.h"
 
+#include "bytes.h"
+
 #include "hosts.h"
 #include "remote/front_private.h"
 
@@ -17,8 +19,12 @@ static bool keeps(const struct slot *s)
 void attr_of(const struct place *at, struct stat *st, double *timeout)
 {
 	place_stat(at, st);
-	st->st_size = place_size(at);
-	st->st_blocks = (place_room(at, st->st_size) + 511) / 512;
+	if (at->slot->entry->kind == ENTRY_BYTES) {
+		bytes_stat(at, st);
+	} else {
+		st->st_size = place_size(at);
+		st->st_blocks = (st->st_size + 511) / 512;
+	}
 	*timeout = keeps(at->slot) ? LONG_S : 0;
 	if (*timeout)
 		notify_told(at);

@@ -1,226 +1,231 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* Open bytes through FUSE: direct, in requests of up to 1 MiB; holes are seen and made. */
-#include "fuse.h"
+/* What FUSE asks of a file of bytes. */
+#include "fuse_bytes.h"
 
 #include <fcntl.h>
 #include <unistd.h>
 
-#include "bytes.h"
 #include "remote/front.h"
 
-static struct handle *handle_of(const struct fuse_file_info *fi)
+#define CUT_MS 30000
+#define SMALL  (64u << 10) /* a write up to this is copied; the memory of a larger one goes to the thread */
+
+static struct bytes *bytes_of(fuse_ino_t ino, const struct fuse_file_info *fi)
 {
-	return (struct handle *)(uintptr_t)fi->fh;
+	const struct handle *h = fi && !remote_is(ino) ? (const struct handle *)(uintptr_t)fi->fh : NULL;
+
+	return h ? h->bytes : NULL;
 }
 
-static bool is_bytes(const struct handle *h)
+/* ---- answers, on the thread ---- */
+
+static void reply_read(struct bytes_request *r, int64_t n)
 {
-	return h && h->bulk;
+	fuse_reply_buf(r->req, r->op.p, (size_t)n);
 }
 
-static struct call *new_call(fuse_req_t req, struct handle *h, int (*run)(struct call *, struct error *),
-			     void (*reply)(struct call *))
+static void reply_count(struct bytes_request *r, int64_t n)
 {
-	struct place at = handle_place(h, NULL);
-	struct call *c = call_new(req, &at, run, reply);
-
-	c->h = h;
-	return c;
+	fuse_reply_write(r->req, (size_t)n);
 }
 
-static int run_read(struct call *c, struct error *err)
+static void reply_done(struct bytes_request *r, int64_t result unused)
 {
-	size_t got;
-	int r;
-
-	c->data.p = xmalloc(c->size ? c->size : 1);
-	c->data.cap = c->size;
-	r = bytes_read(c->h, c->data.p, c->size, c->off, &got, err);
-	if (r == 0)
-		c->data.n = got;
-	return r;
+	fuse_reply_err(r->req, 0);
 }
 
-static void reply_data(struct call *c)
+static void reply_offset(struct bytes_request *r, int64_t off)
 {
-	fuse_reply_buf(c->req, c->data.p, c->data.n);
+	fuse_reply_lseek(r->req, off);
 }
 
-bool fuse_bytes_read(fuse_req_t req, struct handle *h, size_t size, off_t off)
+static void reply_cut(struct bytes_request *r, int64_t result unused)
 {
-	struct call *c;
-
-	if (!is_bytes(h))
-		return false;
-	c = new_call(req, h, run_read, reply_data);
-	c->size = size;
-	c->off = off;
-	call_start(c);
-	return true;
+	r->st.st_size = (off_t)r->b->size;
+	r->st.st_blocks = (r->st.st_size + 511) / 512;
+	fuse_reply_attr(r->req, &r->st, 0);
 }
 
-static int run_write(struct call *c, struct error *err)
+/* ---- requests ---- */
+
+void front_bytes_read(fuse_req_t req, struct bytes *b, size_t n, off_t off)
 {
-	return bytes_write(c->h, (struct str){ c->data.p, c->data.n }, c->off, err);
+	struct bytes_request *r = bytes_request_new(req, b, BYTES_READ, reply_read);
+
+	r->op.n = n;
+	r->op.off = (uint64_t)off;
+	bytes_request_start(r);
 }
 
-static void reply_written(struct call *c)
+void front_bytes_write(fuse_req_t req, struct bytes *b, const char *p, size_t n, off_t off)
 {
-	fuse_reply_write(c->req, c->data.n);
+	struct bytes_request *r = bytes_request_new(req, b, BYTES_WRITE, reply_count);
+
+	writer_note(&b->writer, r->who.pid);
+	if (n > SMALL)
+		r->mem = front_take_request();
+	else
+		p = r->copied = xmemdup(p, n);
+	r->op.p = (char *)p;
+	r->op.n = n;
+	r->op.off = (uint64_t)off;
+	bytes_request_start(r);
 }
 
-bool fuse_bytes_write(fuse_req_t req, struct handle *h, const char *p, size_t size, off_t off)
+void front_bytes_sync(fuse_req_t req, struct bytes *b)
 {
-	struct call *c;
-
-	if (!is_bytes(h))
-		return false;
-	c = new_call(req, h, run_write, reply_written);
-	buf_add(&c->data, p, size);
-	c->off = off;
-	call_start(c);
-	return true;
-}
-
-static int run_flush(struct call *c, struct error *err)
-{
-	return bytes_flush(c->h, c->who.pid, c->sync, err);
-}
-
-bool fuse_bytes_flush(fuse_req_t req, struct handle *h, bool sync)
-{
-	struct call *c;
-
-	if (!is_bytes(h))
-		return false;
-	c = new_call(req, h, run_flush, NULL);
-	c->sync = sync;
-	call_start(c);
-	return true;
-}
-
-/* ---- holes ---- */
-
-static int run_seek(struct call *c, struct error *err)
-{
-	return bytes_seek(c->h, c->off, c->mask, &c->off, err);
-}
-
-static void reply_seek(struct call *c)
-{
-	fuse_reply_lseek(c->req, c->off);
-}
-
-void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
-{
-	struct handle *h = remote_is(ino) ? NULL : handle_of(fi);
-	struct call *c;
-
-	if (!is_bytes(h)) { /* a text has no holes: the kernel knows what to answer */
-		fuse_reply_err(req, whence == SEEK_DATA || whence == SEEK_HOLE ? EOPNOTSUPP : EINVAL);
-		return;
-	}
-	c = new_call(req, h, run_seek, reply_seek);
-	c->off = off;
-	c->mask = whence;
-	call_start(c);
-}
-
-static int run_fallocate(struct call *c, struct error *err)
-{
-	return bytes_fallocate(c->h, c->mask, c->off, c->size, err);
+	if (b->writable)
+		bytes_request_start(bytes_request_new(req, b, BYTES_SYNC, reply_done));
+	else
+		fuse_reply_err(req, 0);
 }
 
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t n, struct fuse_file_info *fi)
 {
-	struct handle *h = remote_is(ino) ? NULL : handle_of(fi);
-	struct call *c;
+	struct bytes *b = bytes_of(ino, fi);
+	struct bytes_request *r;
 
-	if (!is_bytes(h)) { /* not EOPNOTSUPP: posix_fallocate would then write zeroes into a value */
+	if (!b) {
 		fuse_reply_err(req, EPERM);
 		return;
 	}
-	c = new_call(req, h, run_fallocate, NULL);
-	c->mask = mode;
-	c->off = off;
-	c->size = n;
-	call_start(c);
+	r = bytes_request_new(req, b, BYTES_FALLOCATE, reply_done);
+	writer_note(&b->writer, r->who.pid);
+	r->op.mode = mode;
+	r->op.off = (uint64_t)off;
+	r->op.n = (size_t)n;
+	bytes_request_start(r);
 }
 
-/* ---- copies within the mount ---- */
-
-static int run_copy(struct call *c, struct error *err)
+/* Of one descriptor to another: the kernel below may share the blocks. */
+void ll_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,
+			fuse_ino_t ino_out, off_t off_out, struct fuse_file_info *fi_out, size_t n, int flags)
 {
-	uint64_t done = 0;
-	int r = bytes_copy(c->h, c->off, c->h2, c->off2, c->size, &done, err);
+	struct bytes *from = bytes_of(ino_in, fi_in), *to = bytes_of(ino_out, fi_out);
+	struct bytes_request *r;
+	int fd;
 
-	c->size = done;
-	return r;
-}
-
-static void reply_copied(struct call *c)
-{
-	fuse_reply_write(c->req, c->size);
-}
-
-void ll_copy_file_range(fuse_req_t req, fuse_ino_t in, off_t off_in, struct fuse_file_info *fi_in, fuse_ino_t out,
-			off_t off_out, struct fuse_file_info *fi_out, size_t n, int flags unused)
-{
-	struct handle *from = remote_is(in) ? NULL : handle_of(fi_in), *to = remote_is(out) ? NULL : handle_of(fi_out);
-	struct call *c;
-
-	if (!is_bytes(from) || !is_bytes(to)) {
+	if (!from || !to || from->bulk->fd < 0 || to->bulk->fd < 0 || flags) {
 		fuse_reply_err(req, EOPNOTSUPP);
 		return;
 	}
-	c = new_call(req, from, run_copy, reply_copied);
-	c->h2 = to;
-	c->off = off_in;
-	c->off2 = off_out;
-	c->size = n;
-	call_start(c);
+	fd = fcntl(from->bulk->fd, F_DUPFD_CLOEXEC, 3); /* stays open even if FROM is closed meanwhile */
+	if (fd < 0) {
+		fuse_reply_err(req, errno);
+		return;
+	}
+	r = bytes_request_new(req, to, BYTES_COPY, reply_count);
+	writer_note(&to->writer, r->who.pid);
+	r->op.from = fd;
+	r->op.from_off = (uint64_t)off_in;
+	r->op.off = (uint64_t)off_out;
+	r->op.n = n;
+	bytes_request_start(r);
+}
+
+/* Of other files nothing is known but their size: all of it is data. */
+static void seek_text(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	const struct handle *h = (const struct handle *)(uintptr_t)fi->fh;
+	struct place at;
+	off_t size = h ? (off_t)h->text.n : 0;
+
+	if (!size && !(ino & SCRATCH_INO) && place_of(ino, &at) == 0)
+		size = (off_t)place_size(&at);
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		fuse_reply_err(req, EINVAL);
+	else if (off >= size)
+		fuse_reply_err(req, ENXIO);
+	else
+		fuse_reply_lseek(req, whence == SEEK_DATA ? off : size);
+}
+
+void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
+{
+	struct bytes *b = bytes_of(ino, fi);
+	struct bytes_request *r;
+
+	if (remote_is(ino)) { /* it does not tell: programs then look for zeros themselves */
+		fuse_reply_err(req, EINVAL);
+		return;
+	}
+	if (!b) {
+		seek_text(req, ino, off, whence, fi);
+		return;
+	}
+	r = bytes_request_new(req, b, BYTES_SEEK, reply_offset);
+	r->op.off = (uint64_t)off;
+	r->op.mode = whence;
+	bytes_request_start(r);
 }
 
 /* ---- truncate ---- */
 
-static int run_truncate(struct call *c, struct error *err)
+static int cut_by_path(struct call *c, struct error *err)
 {
-	struct handle *h = c->h;
-	int r = 0;
+	struct bytes_op op = { .what = BYTES_TRUNCATE, .off = c->off };
+	struct handle *h = handle_new(&c->at, O_WRONLY);
+	int64_t r = handle_open(h, err);
 
-	if (!h) { /* truncate(2) by the path */
-		struct place at = c->at;
-		h = handle_new(&at, O_RDWR);
-		r = bytes_open(h, err);
-	}
 	if (r == 0)
-		r = bytes_truncate(h, c->off, err);
-	if (r == 0 && !c->h)
-		r = bytes_flush(h, 0, true, err);
-	if (!c->h)
-		handle_free(h);
-	return r;
+		r = bytes_do(h->bytes, &op, NULL, CUT_MS, err);
+	if (r == 0)
+		r = bytes_commit(h->bytes, err);
+	c->st.st_size = h->bytes ? (off_t)h->bytes->size : 0;
+	c->st.st_blocks = (c->st.st_size + 511) / 512;
+	handle_free(h);
+	return (int)r;
 }
 
-static void reply_truncated(struct call *c)
+static void reply_cut_by_path(struct call *c)
 {
-	struct stat st;
-	double timeout;
-
-	attr_of(&c->at, &st, &timeout);
-	st.st_size = c->off;
-	fuse_reply_attr(c->req, &st, 0);
+	fuse_reply_attr(c->req, &c->st, 0);
 }
 
-bool fuse_bytes_truncate(fuse_req_t req, const struct place *at, uint64_t size, struct fuse_file_info *fi)
+void front_bytes_cut(fuse_req_t req, const struct place *at, const struct stat *st, uint64_t size,
+		     struct fuse_file_info *fi)
 {
+	struct bytes *b = fi ? bytes_of(place_ino(at), fi) : bytes_writer_of(at);
+	struct bytes_request *r;
 	struct call *c;
 
-	if (at->slot->entry->kind != ENTRY_BYTES)
-		return false;
-	c = call_new(req, at, run_truncate, reply_truncated);
-	c->h = fi ? handle_of(fi) : NULL;
-	c->off = size;
+	if (!b) {
+		c = call_new(req, at, cut_by_path, reply_cut_by_path);
+		c->st = *st;
+		c->off = size;
+		call_start(c);
+		return;
+	}
+	r = bytes_request_new(req, b, BYTES_TRUNCATE, reply_cut);
+	writer_note(&b->writer, r->who.pid);
+	r->op.off = size;
+	r->st = *st;
+	bytes_request_start(r);
+}
+
+/* ---- close ---- */
+
+static int run_commit(struct call *c, struct error *err)
+{
+	return bytes_commit(c->h->bytes, err);
+}
+
+/* close(2), or the end of a process.  What was not written is not made whole by it: a shell closes files that it has only redirected. */
+void front_bytes_flush(fuse_req_t req, struct handle *h)
+{
+	struct who who = who_of(req);
+	struct place at = handle_place(h, &who);
+	enum closing how;
+	struct call *c;
+
+	how = bytes_dirty(h->bytes) ? closing_of(who.pid, &h->bytes->writer) : CLOSE_SHARED;
+	if (how == CLOSE_BROKEN)
+		bytes_break(h->bytes);
+	if (how != CLOSE_DONE) {
+		fuse_reply_err(req, 0);
+		return;
+	}
+	c = call_new(req, &at, run_commit, NULL);
+	c->h = h;
 	call_start(c);
-	return true;
 }

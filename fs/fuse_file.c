@@ -204,12 +204,14 @@ void ll_read(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, struct fuse
 	struct str out;
 	int r;
 
+	if (h->bytes) {
+		front_bytes_read(req, h->bytes, size, off);
+		return;
+	}
 	if (h->slot && h->slot->entry->kind == ENTRY_STREAM) {
 		read_stream(req, h, size, off, fi->flags);
 		return;
 	}
-	if (fuse_bytes_read(req, h, size, off))
-		return;
 	who = who_of(req);
 	r = handle_read(h, &who, off, size, &out, &err);
 	if (r < 0)
@@ -269,6 +271,10 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *p, size_t size, off_t 
 	struct call *c;
 	int r;
 
+	if (h->bytes) {
+		front_bytes_write(req, h->bytes, p, size, off);
+		return;
+	}
 	if (h->scratch) {
 		who = who_of(req);
 		r = handle_write(h, &who, off, (struct str){ p, size }, &err);
@@ -282,8 +288,6 @@ void ll_write(fuse_req_t req, fuse_ino_t ino, const char *p, size_t size, off_t 
 		write_stream(req, h, p, size, fi->flags);
 		return;
 	}
-	if (fuse_bytes_write(req, h, p, size, off))
-		return;
 	at = handle_place(h, NULL);
 	c = call_new(req, &at, run_write_checked, reply_run_write);
 	c->h = h;
@@ -309,8 +313,6 @@ static void flush(fuse_req_t req, struct handle *h, bool sync)
 	struct place at;
 	struct call *c;
 
-	if (fuse_bytes_flush(req, h, sync))
-		return;
 	if (!handle_dirty(h)) {
 		fuse_reply_err(req, 0);
 		return;
@@ -328,7 +330,10 @@ void ll_flush(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		remote_flush(req, fi, false);
 		return;
 	}
-	flush(req, handle_of(fi), false);
+	if (handle_of(fi)->bytes)
+		front_bytes_flush(req, handle_of(fi));
+	else
+		flush(req, handle_of(fi), false);
 }
 
 void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync unused, struct fuse_file_info *fi)
@@ -337,7 +342,10 @@ void ll_fsync(fuse_req_t req, fuse_ino_t ino, int datasync unused, struct fuse_f
 		remote_flush(req, fi, true);
 		return;
 	}
-	flush(req, handle_of(fi), true);
+	if (handle_of(fi)->bytes)
+		front_bytes_sync(req, handle_of(fi)->bytes);
+	else
+		flush(req, handle_of(fi), true);
 }
 
 void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)

@@ -68,8 +68,10 @@ static void drain(void *arg unused)
 
 static void end(void)
 {
-	if (!ending)
+	if (!ending) {
 		listen_close();
+		pools_flush();
+	}
 	if (ending)
 		return;
 	ending = true;

@@ -60,9 +60,9 @@ void handle_free(struct handle *h)
 	if (h->slot && h->slot->entry->stream && h->slot->entry->stream->release)
 		h->slot->entry->stream->release(h);
 	TAILQ_REMOVE(&open_handles, h, list);
+	if (h->bytes)
+		bytes_close(h->bytes, &h->who);
 	draft_free(h->draft);
-	if (h->bulk)
-		bytes_close(h);
 	buf_wipe(&h->written);
 	if (h->slot && h->slot->entry->secret)
 		buf_wipe(&h->text);
@@ -250,11 +250,6 @@ uint64_t place_size(const struct place *at)
 		return live_size(at);
 	/* Whoever asks the hypervisor waits: only a read does. */
 	return last_sizes ? (uintptr_t)hash_get_u64(last_sizes, place_ino(at)) : 0;
-}
-
-uint64_t place_room(const struct place *at, uint64_t size)
-{
-	return at->slot->entry->room ? at->slot->entry->room(at) : size;
 }
 
 static int open_sampled(struct handle *h, const struct place *at, struct error *err)

@@ -8,6 +8,7 @@
 
 #include "node.h"
 
+struct bytes;
 struct draft;
 struct scratch;
 
@@ -24,8 +25,7 @@ struct handle {
 	struct buf written;	 /* a secret: what was written so far */
 	struct draft *draft;
 	struct scratch *scratch;
-	struct bulk *bulk; /* a volume's bytes */
-	bool bytes_written, bytes_failed;
+	struct bytes *bytes;
 	uint64_t base, end; /* stream: what offset 0 is, where the last read ended */
 	void *poll;	    /* the front end's note that somebody polls */
 	TAILQ_ENTRY(handle) polled, list;
@@ -53,8 +53,6 @@ int handle_truncate(struct handle *h, uint64_t size, struct error *err);
 
 /* What a stat says: renders what needs no waiting. */
 uint64_t place_size(const struct place *at);
-/* The bytes that something of SIZE takes, for st_blocks. */
-uint64_t place_room(const struct place *at, uint64_t size);
 /* Nothing that was rendered before may be shown again. */
 void samples_drop(void);
 void samples_forget(const struct object *o); /* it is gone */

@@ -338,6 +338,20 @@ static int iscsi_image(struct pool *p, const char *name, int flags, const struct
 	return w ? scsi_work_image(p, w, name, flags, out, err) : -EINVAL;
 }
 
+/* mode='direct': past the kernel's session, as libvirt has it. */
+static int disk_of(struct pool *p, const char *name, const struct volume_info *now, struct node *disk,
+		   struct error *err)
+{
+	const char *lun = strrchr(name, ':');
+	uint64_t number;
+
+	if (!node_is(disk, "source/@mode", "direct"))
+		return lun_disk(p, name, now, disk, err);
+	if (!lun || u64_parse(str_of(lun + 1), 0, 16383, &number, NULL) < 0)
+		return error_set(err, ENOTSUP, "source: mode 'direct' cannot reach a LUN of such a number: '%s'", name);
+	return iscsi_disk(pool_node(p), (unsigned)number, disk, err);
+}
+
 /* ---- which targets there are ---- */
 
 static int iscsi_discover(struct str spec, struct buf *xml, struct error *err)
@@ -381,6 +395,6 @@ const struct pool_driver iscsi_pool = {
 	.usage = lun_usage,
 	.wipe = lun_wipe,
 	.image = iscsi_image,
-	.disk = lun_disk,
+	.disk = disk_of,
 	.discover = iscsi_discover,
 };

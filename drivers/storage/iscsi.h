@@ -37,6 +37,9 @@ int iscsi_spec_of(struct str spec, struct iscsi_portal *out, struct error *err);
 /* Adds what `TARGET` at P would be as a pool's <source>, once. */
 void iscsi_source_add(struct node *sources, const struct iscsi_portal *p, const char *iqn);
 
+/* DISK becomes that of LUN NUMBER, opened by the hypervisor itself. */
+int iscsi_disk(const struct node *pool, unsigned number, struct node *disk, struct error *err);
+
 /* ---- iscsi_argv.c: iscsiadm's command lines and files; nothing here waits ---- */
 
 enum iscsi_step {

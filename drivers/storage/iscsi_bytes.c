@@ -31,11 +31,14 @@ static int look(struct lun_bytes *b, struct error *err)
 		lun_close(take(&b->s));
 		return r;
 	}
-	if (b->edge && (now.block != b->lun.block || now.blocks < b->lun.blocks || !str_eq(now.id, b->lun.id)))
-		r = error_set(err, ESTALE, "LUN %u is another one or smaller than before", now.number);
+	if (b->edge && (now.block != b->lun.block || now.blocks < b->lun.blocks || !str_eq(now.id, b->lun.id))) {
+		free(now.id);
+		lun_close(take(&b->s));
+		return error_set(err, ESTALE, "LUN %u is another one or smaller than before", now.number);
+	}
 	free(b->lun.id);
 	b->lun = now;
-	return r;
+	return 0;
 }
 
 int lun_bytes_open(struct iscsi_login *l, unsigned number, struct lun_bytes **out, struct error *err)
@@ -89,7 +92,7 @@ static int run(struct lun_bytes *b, const struct io *io, struct error *err)
 
 		if (r == 0)
 			r = io->fn(b, io, err);
-		if (r != -ENOTCONN && r != -ETIMEDOUT && r != -ESTALE)
+		if (r != -ENOTCONN && r != -ETIMEDOUT)
 			return r;
 		lun_close(take(&b->s));
 		if (r != -ENOTCONN || i)

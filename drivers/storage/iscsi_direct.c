@@ -29,13 +29,6 @@ static int direct_complete(struct node *pool, const char *dir unused, struct err
 	return r;
 }
 
-static char *path_of(const struct iscsi_portal *p, unsigned number)
-{
-	autofree char *portal = iscsi_portal_text(p);
-
-	return xasprintf("ip-%s-iscsi-%s-lun-%u", portal, p->iqn, number);
-}
-
 static int number_of(const char *name, unsigned *number, struct error *err)
 {
 	uint64_t v = 0;
@@ -49,29 +42,13 @@ static int number_of(const char *name, unsigned *number, struct error *err)
 static int direct_disk(struct pool *p, const char *name, const struct volume_info *now unused, struct node *disk,
 		       struct error *err)
 {
-	const struct node *source = node_first(pool_node(p), "source"), *secret = node_first(source, "auth/secret");
-	struct iscsi_portal portal = { 0 };
-	unsigned number;
+	unsigned number = 0;
 	int r = number_of(name, &number, err);
 
-	if (r == 0)
-		r = iscsi_portal_of(pool_node(p), &portal, err);
-	if (r == 0) {
-		node_set(disk, "@type", "network");
-		node_set(disk, "source/@protocol", "iscsi");
-		node_setf(disk, "source/@name", "%s/%u", portal.iqn, number);
-		node_set(disk, "source/host/@name", portal.host);
-		node_set(disk, "source/host/@port", portal.port);
-		if (portal.user) {
-			node_set(disk, "source/auth/@username", portal.user);
-			node_set(disk, "source/auth/secret/@type", "iscsi");
-			node_set(disk, "source/auth/secret/@usage", node_get(secret, "@usage"));
-			node_set(disk, "source/auth/secret/@uuid", node_get(secret, "@uuid"));
-		}
-		node_set(disk, "source/initiator/iqn/@name", portal.initiator);
-	}
-	iscsi_portal_clear(&portal);
-	return r;
+	if (r == 0 && node_is(disk, "source/@mode", "host"))
+		r = error_set(err, EINVAL,
+			      "source: mode 'host' needs a pool of type iscsi: this one has no devices here");
+	return r == 0 ? iscsi_disk(pool_node(p), number, disk, err) : r;
 }
 
 #ifndef HAVE_LIBISCSI
@@ -149,6 +126,13 @@ static int direct_run(struct pool *p, struct direct *d, int (*fn)(void *d), int6
 }
 
 /* ---- volumes ---- */
+
+static char *path_of(const struct iscsi_portal *p, unsigned number)
+{
+	autofree char *portal = iscsi_portal_text(p);
+
+	return xasprintf("ip-%s-iscsi-%s-lun-%u", portal, p->iqn, number);
+}
 
 static void add_lun(struct direct *d, struct lun *l)
 {

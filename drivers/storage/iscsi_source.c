@@ -237,3 +237,29 @@ void iscsi_source_add(struct node *sources, const struct iscsi_portal *p, const 
 	if (p->initiator)
 		node_set(source, "initiator/iqn/@name", p->initiator);
 }
+
+/* ---- a guest's disk that its hypervisor opens itself ---- */
+
+int iscsi_disk(const struct node *pool, unsigned number, struct node *disk, struct error *err)
+{
+	const struct node *secret = node_first(pool, "source/auth/secret");
+	struct iscsi_portal p;
+	int r = iscsi_portal_of(pool, &p, err);
+
+	if (r == 0) {
+		node_set(disk, "@type", "network");
+		node_set(disk, "source/@protocol", "iscsi");
+		node_setf(disk, "source/@name", "%s/%u", p.iqn, number);
+		node_set(disk, "source/host/@name", p.host);
+		node_set(disk, "source/host/@port", p.port);
+		if (p.user) {
+			node_set(disk, "source/auth/@username", p.user);
+			node_set(disk, "source/auth/secret/@type", "iscsi");
+			node_set(disk, "source/auth/secret/@usage", node_get(secret, "@usage"));
+			node_set(disk, "source/auth/secret/@uuid", node_get(secret, "@uuid"));
+		}
+		node_set(disk, "source/initiator/iqn/@name", p.initiator);
+	}
+	iscsi_portal_clear(&p);
+	return r;
+}

@@ -66,7 +66,7 @@ struct scsi_work {
 	char *iface;
 	void (*free_portal)(struct iscsi_portal *portal);
 	int (*host)(struct scsi_work *w, struct error *err); /* the host's number */
-	unsigned without;    /* disks that have no link (yet) */
+	unsigned without;				     /* disks that have no link (yet) */
 	int number, session; /* of the host, of the session (iscsi), as far as it was found */
 	struct listing list;
 	struct error why;

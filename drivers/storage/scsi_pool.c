@@ -176,8 +176,10 @@ int lun_wipe(struct pool *p, const char *name unused, const struct volume_info *
 	return block_wipe(p, now->path, algorithm, progress, arg, err);
 }
 
-int lun_disk(struct pool *p unused, const char *name unused, const struct volume_info *now, struct node *disk,
-	     struct error *err unused)
+int lun_disk(struct pool *p, const char *name unused, const struct volume_info *now, struct node *disk,
+	     struct error *err)
 {
+	if (node_is(disk, "source/@mode", "direct") && !str_eq(node_get(pool_node(p), "@type"), "iscsi"))
+		return error_set(err, EINVAL, "source: mode 'direct' is for volumes of a pool of type iscsi");
 	return block_disk(now->path, disk);
 }

@@ -177,8 +177,7 @@ static char *node_of(const char *device)
 	return node;
 }
 
-int scsi_list(const char *sys, int host, const char *target, struct listing *out, unsigned *without,
-	      struct error *err)
+int scsi_list(const char *sys, int host, const char *target, struct listing *out, unsigned *without, struct error *err)
 {
 	autofree char *dir = xasprintf("%s/bus/scsi/devices", sys), *prefix = xasprintf("%d:", host);
 	struct vec names = { 0 };

@@ -283,7 +283,8 @@ static void last_flush(struct p9_fid *f)
 	struct place at;
 
 	/* a client that can say nothing more of it closes what is whole (v9fs); one of ours has synced it */
-	if (f->h && f->h->bulk && !f->conn->own && !f->conn->closed && bytes_flush(f->h, 0, true, &err) < 0) {
+	if (f->h && f->h->bytes && !f->conn->own && !f->conn->closed && bytes_dirty(f->h->bytes) &&
+	    bytes_commit(f->h->bytes, &err) < 0) {
 		at = p9_place(f);
 		record_failure(&at, &f->who, &err);
 	}

@@ -196,7 +196,7 @@ static uint64_t image_size(const struct place *at)
 	return v->info ? v->info->physical : 0;
 }
 
-static uint64_t image_room(const struct place *at)
+static uint64_t image_allocated(const struct place *at)
 {
 	const struct volume *v = volume(at);
 
@@ -213,6 +213,14 @@ static uint64_t data_size(const struct place *at)
 	const struct volume *v = volume(at);
 
 	return v->info ? v->info->capacity : 0;
+}
+
+/* What is left out of an image that is sparse reads as zeros. */
+static uint64_t data_allocated(const struct place *at)
+{
+	const struct volume_info *i = volume(at)->info;
+
+	return !i ? 0 : i->allocation < i->capacity ? i->allocation : i->capacity;
 }
 
 /* What its files say is asked for when they are looked at. */
@@ -249,9 +257,9 @@ static const struct entry volume_entries[] = {
 		.fleeting = true,
 		.doc = "-> the volume that it is built on; ln -s before it is created",
 	},
-	BYTES("image", 0600, image_open, image_size, .room = image_room,
+	BYTES("image", 0600, image_open, image_size, .allocated = image_allocated,
 	      .doc = "its bytes as they lie in the pool: cp in and out"),
-	BYTES("data", 0600, data_open, data_size, .room = image_room, .exists = is_there,
+	BYTES("data", 0600, data_open, data_size, .allocated = data_allocated, .exists = is_there,
 	      .doc = "what a guest sees in it, whatever the format"),
 	DIR("users", 0555, &users_dir, .facets = F_DOC | F_STATE, .doc = "links to the domains that have it"),
 	VALUE("clone", 0600, clone_show, clone_store, .facets = F_STATE, .exists = is_there,
