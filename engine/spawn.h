@@ -61,7 +61,10 @@ must_check int spawn_run_words(const char *const *argv, struct str in, struct bu
 #define SPAWN_FDS 4
 must_check int spawn_run_fds(const char *const *argv, const struct spawn_fd *fds, int nfds, int64_t timeout_ms,
 			     struct error *err);
-/* The same with the descriptors, user, groups and no_new_privs of HOW. */
-must_check int spawn_run_as(const char *const *argv, const struct spawn *how, int64_t timeout_ms, struct error *err);
+/* The same with the descriptors, user, groups and no_new_privs of HOW.  HEARD (may be NULL) gets what it says on stdout while it runs, on the
+ * loop, and takes it out of SAID. */
+must_check int spawn_run_as(const char *const *argv, const struct spawn *how,
+			    void (*heard)(void *arg, struct buf *said), void *arg, int64_t timeout_ms,
+			    struct error *err);
 
 #endif

@@ -25,8 +25,10 @@ struct pipe_end {
 };
 
 struct run {
-	const struct spawn *how; /* the caller's descriptors and user; NULL: none */
-	struct str in;		 /* what is still to be written */
+	const struct spawn *how;		    /* the caller's descriptors and user; NULL: none */
+	void (*heard)(void *arg, struct buf *said); /* while it runs; NULL */
+	void *heard_arg;
+	struct str in; /* what is still to be written */
 	struct buf *out;
 	size_t out_was; /* its length before */
 	struct buf words;
@@ -77,6 +79,8 @@ static void out_ready(void *arg, int events unused)
 		end_close(&r->from);
 		task_wake(&r->done);
 	}
+	if (r->heard && r->out->n)
+		r->heard(r->heard_arg, r->out);
 }
 
 static void words_ready(void *arg, int events unused)
@@ -272,9 +276,17 @@ int spawn_run_words(const char *const *argv, struct str in, struct buf *out, str
 	return run_all(&r, argv, words, timeout_ms, err);
 }
 
-int spawn_run_as(const char *const *argv, const struct spawn *how, int64_t timeout_ms, struct error *err)
+int spawn_run_as(const char *const *argv, const struct spawn *how, void (*heard)(void *arg, struct buf *said),
+		 void *arg, int64_t timeout_ms, struct error *err)
 {
-	struct run r = { .how = how, .to.fd = -1, .from.fd = -1, .err_from.fd = -1 };
+	autobuf struct buf said = { 0 };
+	struct run r = { .how = how,
+			 .heard = heard,
+			 .heard_arg = arg,
+			 .out = heard ? &said : NULL,
+			 .to.fd = -1,
+			 .from.fd = -1,
+			 .err_from.fd = -1 };
 
 	return run_all(&r, argv, NULL, timeout_ms, err);
 }
@@ -283,7 +295,7 @@ int spawn_run_fds(const char *const *argv, const struct spawn_fd *fds, int nfds,
 {
 	struct spawn how = { .fds = fds, .nfds = nfds };
 
-	return spawn_run_as(argv, &how, timeout_ms, err);
+	return spawn_run_as(argv, &how, NULL, NULL, timeout_ms, err);
 }
 
 int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms, struct error *err)

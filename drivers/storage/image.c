@@ -232,13 +232,48 @@ static bool takes_all(const struct volume_spec *spec)
 	return str_eq(spec->preallocation, "falloc") || str_eq(spec->preallocation, "full");
 }
 
-/* QEMU before 9.1 measures how long a passphrase takes by CPU time, and gives up where the kernel's clock is too coarse to show any: by chance. */
-static int run_again(char **argv, const struct spawn *how, int64_t timeout_ms, struct error *err)
+/* "    (12.34/100%)\r", again and again: the last one that is whole. */
+static void hear_progress(void *arg, struct buf *said)
 {
+	const struct volume_spec *spec = arg;
+	char *end = memrchr(said->p, '\r', said->n), *at;
+
+	if (!end)
+		return;
+	*end = 0;
+	at = strrchr(said->p, '(');
+	if (at && spec->capacity)
+		spec->progress(spec->arg, (uint64_t)(strtod(at + 1, NULL) / 100 * (double)spec->capacity),
+			       spec->capacity);
+	buf_cut(said, 0, (size_t)(end + 1 - said->p));
+}
+
+/* ARGV with -p behind "convert". */
+static const char **with_progress(char **argv)
+{
+	size_t n = 0;
+	const char **v;
+
+	while (argv[n])
+		n++;
+	v = xcalloc(n + 2, sizeof(*v));
+	memcpy(v, argv, n * sizeof(*v));
+	if (strcmp(argv[1], "convert"))
+		return v;
+	v[2] = "-p";
+	memcpy(v + 3, argv + 2, (n - 2) * sizeof(*v));
+	return v;
+}
+
+/* QEMU before 9.1 measures how long a passphrase takes by CPU time, and gives up where the kernel's clock is too coarse to show any: by chance. */
+static int run_again(const char *const *argv, const struct spawn *how, const struct volume_spec *spec,
+		     int64_t timeout_ms, struct error *err)
+{
+	bool tells = !strcmp(argv[1], "convert") && spec->progress;
 	int r, tries = 0;
 
 	do
-		r = spawn_run_as((const char *const *)argv, how, timeout_ms, err);
+		r = spawn_run_as(argv, how, tells ? hear_progress : NULL, (void *)spec, timeout_ms, err);
 	while (r == -EIO && strstr(error_text(err), "accurate CPU usage") && ++tries < MEASURE_TRIES);
 	return r;
 }
@@ -313,6 +348,7 @@ static int run_with_secrets(const struct volume_spec *spec, char **argv, const s
 {
 	const struct secret *const secrets[] = { spec->secret, spec->backing_secret, spec->from_secret };
 	bool quick = !spec->from_path && !takes_all(spec);
+	autofree const char **words = with_progress(argv);
 	struct spawn_fd fds[3];
 	struct spawn how = { .fds = fds, .no_new_privs = true };
 	int n = 0, r = 0;
@@ -335,7 +371,7 @@ static int run_with_secrets(const struct volume_spec *spec, char **argv, const s
 		how.ngroups = g->n > 0 ? g->n : 0;
 	}
 	if (r == 0)
-		r = run_again(argv, &how, quick ? POOL_WORK_MS : POOL_LONG_MS, err);
+		r = run_again(words, &how, spec, quick ? POOL_WORK_MS : POOL_LONG_MS, err);
 	while (n > 0)
 		base_close_p(&fds[--n].ours);
 	return r;
