@@ -146,6 +146,10 @@ static int open_copy(void *arg)
 		return fail(w, w->j.name);
 	if (!S_ISREG(st.st_mode))
 		return error_set(&w->j.err, EINVAL, "'%s/%s' is no regular file", w->j.dir, w->j.name);
+	if (faccessat(w->dir, w->j.to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST; /* before it takes hours; the end looks again */
+		return fail(w, w->j.to);
+	}
 	w->size = st.st_size;
 	w->to = file_temp(w->dir, &w->temp);
 	if (w->to < 0)
