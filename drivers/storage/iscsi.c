@@ -194,7 +194,7 @@ static int record_work(void *arg)
 				 (struct str){ buf_text(&w->password), w->password.n }, &now, &w->why);
 	if (r == 0)
 		r = record_replace(w, &now);
-	if (now.n)
+	if (now.p)
 		explicit_bzero(now.p, now.n);
 	return r < 0 && !w->why.code ? error_set(&w->why, -r, "%s: %s", w->path, strerror(-r)) : r;
 }
