@@ -328,7 +328,10 @@ static int open_image(void *arg)
 	return r;
 }
 
-/* What was uploaded takes the place of what is there, or is new: whole, and on the disk. */
+/*
+ * What was uploaded is new, or takes the place of what is there: that goes only when the new one is on the disk.  For a new one fsync(1) is the
+ * user's, as after any cp.
+ */
 static int commit_image(void *arg)
 {
 	struct image_job *i = arg;
@@ -336,13 +339,14 @@ static int commit_image(void *arg)
 
 	if (dir < 0)
 		return dir;
-	if (fsync(i->fd) < 0 || (geteuid() == 0 && fchown(i->fd, i->uid, i->gid) < 0) || fchmod(i->fd, i->mode) < 0)
+	if ((!(i->flags & O_CREAT) && fsync(i->fd) < 0) || (geteuid() == 0 && fchown(i->fd, i->uid, i->gid) < 0) ||
+	    fchmod(i->fd, i->mode) < 0)
 		r = -errno;
 	else if ((i->flags & O_CREAT) && renameat2(dir, i->temp, dir, i->j.name, RENAME_NOREPLACE) < 0)
 		r = errno == EINVAL && renameat(dir, i->temp, dir, i->j.name) == 0 ? 0 : -errno;
 	else if (!(i->flags & O_CREAT) && renameat(dir, i->temp, dir, i->j.name) < 0)
 		r = -errno;
-	if (r == 0 && fsync(dir) < 0)
+	if (r == 0 && !(i->flags & O_CREAT) && fsync(dir) < 0)
 		r = -errno;
 	if (r < 0)
 		error_set(&i->j.err, -r, "'%s/%s': %s", i->j.dir, i->j.name, strerror(-r));
