@@ -11,6 +11,13 @@ void buf_clear(struct buf *b)
 	*b = (struct buf){ 0 };
 }
 
+void buf_wipe(struct buf *b)
+{
+	if (b->p)
+		explicit_bzero(b->p, b->cap);
+	buf_clear(b);
+}
+
 void buf_reset(struct buf *b)
 {
 	b->n = 0;

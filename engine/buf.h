@@ -11,6 +11,7 @@ struct buf {
 };
 
 void buf_clear(struct buf *b); /* frees */
+void buf_wipe(struct buf *b);  /* overwrites and frees: it held a secret */
 #define autobuf __attribute__((cleanup(buf_clear)))
 void buf_reset(struct buf *b); /* length 0, memory kept */
 void buf_add(struct buf *b, const void *p, size_t n);

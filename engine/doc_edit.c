@@ -301,12 +301,15 @@ static void unset(struct node *base, const char *path)
 void node_set(struct node *base, const char *path, const char *value)
 {
 	const char *at = strchr(path, '@');
+	autofree char *copy = NULL;
 	xmlNodePtr x;
 
 	if (!value) {
 		unset(base, path);
 		return;
 	}
+	copy = xstrdup(value); /* it may be a text of this very node */
+	value = copy;
 	x = xml(node_make(base, path));
 	if (at) {
 		if (!xmlSetProp(x, (const xmlChar *)at + 1, (const xmlChar *)value))

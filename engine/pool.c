@@ -53,6 +53,7 @@ struct pool *pool_new(const char *name, const char *uuid)
 	jobs_init(&p->jobs);
 	TAILQ_INIT(&p->state_waiters);
 	TAILQ_INIT(&p->listers);
+	TAILQ_INIT(&p->askers);
 	p->persistent = true;
 	p->volumes = hash_new();
 	vec_add(&all, p);

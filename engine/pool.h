@@ -38,6 +38,7 @@ struct pool {
 	struct doc *doc;	  /* of FULL, parsed on touch */
 	struct pool_usage usage;  /* as last asked for */
 	bool usage_known, asking; /* asked at least once; being asked now */
+	struct waitq askers;
 
 	struct hash *volumes; /* by name */
 	struct vec by_serial; /* the same, ascending: readdir */
@@ -86,6 +87,7 @@ struct volume {
 	char *error_text;
 };
 
+void pools_flush(void); /* what is to be written soon is handed over now: before the end */
 int pools_open(
 	struct error *err); /* loads, adopts what is active, starts what has autostart (tasks).  After secrets_open */
 void pools_close(void);
@@ -116,7 +118,8 @@ int pool_source_show(struct pool *p, struct buf *out, struct error *err);
 int pool_source_store(struct pool *p, struct str text, struct error *err);
 /* Fresh numbers, or -ETIMEDOUT; pool->usage keeps the last ones. */
 int pool_usage(struct pool *p, struct error *err);
-void pool_usage_soon(struct pool *p); /* asks for them in the background; not a task */
+void pool_usage_settle(struct pool *p, int64_t timeout_ms); /* the same, for at most so long */
+void pool_usage_soon(struct pool *p);			    /* asks for them in the background; not a task */
 /* Not tasks: */
 void pool_xml(struct pool *p, bool secrets, struct buf *out); /* with capacity, allocation, available as last known */
 void pool_config_text(struct pool *p, bool secrets, struct buf *out);

@@ -51,15 +51,16 @@ struct volume_info {
 	uid_t uid;
 	gid_t gid;
 	mode_t mode;
-	int64_t atime_ns, mtime_ns, ctime_ns;
-	char *claim;	/* its claim_key (engine/claim.h), when cheap to know */
-	struct extent { /* volume/source/device: where it lies on which device */
+	int64_t atime_ns, mtime_ns, ctime_ns, btime_ns; /* btime: 0 where it is not kept */
+	char *claim;					/* its claim_key (engine/claim.h), when cheap to know */
+	struct extent {					/* volume/source/device: where it lies on which device */
 		char *device;
 		uint64_t start, end;
 	} * extents;
 	size_t nextents;
 };
 void volume_info_clear(struct volume_info *info);
+bool volume_is_image(const char *format); /* is there more to it than its bytes? */
 
 /* One line of a listing.  A driver that learns all when it lists fills INFO and has no info slot; one that lists names
  * only (files) leaves it NULL. */

@@ -53,7 +53,7 @@ bool pool_run_get(const struct pool *p, bool *adopted);
 
 /* ---- pool_life.c ---- */
 
-void pool_find_task(void *arg);	      /* after loading: is it active? */
+void pool_find_task(void *arg); /* after loading: is it active? */
 
 /* ---- pool_list.c ---- */
 
@@ -72,6 +72,8 @@ void volume_unhold_p(struct volume **v);
 #define autovolume __attribute__((cleanup(volume_unhold_p)))
 int volume_there(const struct volume *v, struct error *err);
 int volume_needs(const struct volume *v, enum volume_state state, struct error *err);
+/* As volume_learn, but a broken image is no error: then what is known of it has no format and no capacity. */
+int volume_learn_outside(struct volume *v, struct error *err);
 void volume_progress(void *arg, uint64_t done, uint64_t total); /* ARG: the volume */
 void volume_event(const struct volume *v, const char *event, const char *detail);
 int volume_name_free(struct pool *p, const char *name, struct error *err);

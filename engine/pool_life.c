@@ -32,6 +32,7 @@ static void usage_task(void *arg)
 
 	(void)!pool_usage(p, NULL); /* the old numbers stand */
 	p->asking = false;
+	task_wake_all(&p->askers);
 	object_changed(&p->obj, 1u << FACET_DOC);
 	object_unref(&p->obj);
 }
@@ -43,6 +44,13 @@ void pool_usage_soon(struct pool *p)
 	p->asking = true;
 	object_ref(&p->obj);
 	task_start(usage_task, p);
+}
+
+void pool_usage_settle(struct pool *p, int64_t timeout_ms)
+{
+	pool_usage_soon(p);
+	if (p->asking)
+		(void)!task_wait(&p->askers, timeout_ms);
 }
 
 /* ---- start and stop ---- */
@@ -307,9 +315,8 @@ static int find_held(struct pool *p, struct error *err)
 	int found = pool_whole(p, NULL) == 0 && p->driver->find ? p->driver->find(p, err) : 0;
 	int r;
 
-	if (found <= 0 && !p->autostart &&
-	    !(ours && ((p->driver->flags & POOL_UNFOUND) ||
-		       ((p->driver->flags & POOL_FILES) && str_eq(p->type, "dir"))))) {
+	/* of a type that nobody can look for (a directory, a disk) only we knew that it was active */
+	if (found <= 0 && !p->autostart && !(ours && (!p->driver->find || (p->driver->flags & POOL_UNFOUND)))) {
 		if (ours && found == 0)
 			pool_run_set(p, false);
 		return found;

@@ -266,6 +266,12 @@ int pools_open(struct error *err)
 	return r;
 }
 
+void pools_flush(void)
+{
+	for (struct pool *p = pool_after(0); p; p = pool_after(p->obj.serial))
+		pool_volumes_flush(p);
+}
+
 void pools_close(void)
 {
 	struct pool *p;

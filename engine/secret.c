@@ -8,18 +8,11 @@
 static struct vec all; /* by serial, which only grows */
 static struct hash *by_uuid, *by_usage;
 
-void wipe(struct buf *b)
-{
-	if (b->p)
-		explicit_bzero(b->p, b->cap);
-	buf_clear(b);
-}
-
 static void secret_free(struct object *o)
 {
 	struct secret *s = secret_of(o);
 
-	wipe(&s->value);
+	buf_wipe(&s->value);
 	free((char *)s->config.p);
 	free(s->usage_type);
 	free(s->usage);
@@ -49,7 +42,7 @@ void secret_remove(struct secret *s)
 	vec_drop(&all, s);
 	hash_put(by_uuid, s->obj.name, NULL);
 	secret_unclaim(s, s->usage_type, s->usage);
-	wipe(&s->value); /* whoever still holds the object has no value any more */
+	buf_wipe(&s->value); /* whoever still holds the object has no value any more */
 	s->has_value = false;
 	object_gone(&s->obj);
 	object_changed(&root_object, 1u << FACET_NAMES);
@@ -208,7 +201,7 @@ int secret_drop(struct secret *s, struct error *err)
 
 void secret_take_value(struct secret *s, struct str value)
 {
-	wipe(&s->value);
+	buf_wipe(&s->value);
 	buf_add(&s->value, value.p, value.n);
 	s->has_value = value.n > 0;
 }

@@ -122,7 +122,7 @@ static int write_value(const struct secret *s, struct str value, bool durable, s
 	r = record_new();
 	base64_encode(value, &text);
 	record_set_text(r, "value", (struct str){ text.p, text.n });
-	wipe(&text);
+	buf_wipe(&text);
 	return store_write(VALUES, s->obj.name, r, durable, err);
 }
 
@@ -233,7 +233,7 @@ static void load_value(void *arg unused, const char *name, struct record *record
 		error_set(&why, EBADMSG, "it is a file of domfs, but no value of a secret");
 		store_set_aside(VALUES, name, &why);
 	}
-	wipe(&plain);
+	buf_wipe(&plain);
 }
 
 int secrets_open(struct error *err)

@@ -80,7 +80,7 @@ int secret_fd(const struct secret *s, bool base64, struct error *err)
 	if (base64)
 		base64_encode((struct str){ s->value.p, s->value.n }, &text);
 	r = put(fd, base64 ? (struct str){ text.p, text.n } : (struct str){ s->value.p, s->value.n });
-	wipe(&text);
+	buf_wipe(&text);
 	if (r == 0)
 		return fd;
 	close(fd);

@@ -57,5 +57,11 @@ must_check int spawn_run(const char *const *argv, struct str in, struct buf *out
 /* The same, and WORDS gets what it said on stderr (the last part of it), also when it failed: for programs whose last line is not the reason. */
 must_check int spawn_run_words(const char *const *argv, struct str in, struct buf *out, struct buf *words,
 			       int64_t timeout_ms, struct error *err);
+/* The same without input and output; the child has FDS as well (SPAWN_FDS at most, numbers from 3): what /dev/fd/N in ARGV means. */
+#define SPAWN_FDS 4
+must_check int spawn_run_fds(const char *const *argv, const struct spawn_fd *fds, int nfds, int64_t timeout_ms,
+			     struct error *err);
+/* The same with the descriptors, user, groups and no_new_privs of HOW. */
+must_check int spawn_run_as(const char *const *argv, const struct spawn *how, int64_t timeout_ms, struct error *err);
 
 #endif

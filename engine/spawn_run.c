@@ -25,7 +25,8 @@ struct pipe_end {
 };
 
 struct run {
-	struct str in; /* what is still to be written */
+	const struct spawn *how; /* the caller's descriptors and user; NULL: none */
+	struct str in;		 /* what is still to be written */
 	struct buf *out;
 	size_t out_was; /* its length before */
 	struct buf words;
@@ -130,9 +131,16 @@ static int make_pipe(struct run *r, struct pipe_end *ours, bool writing, void (*
 static int run_start(struct run *r, const char *const *argv, struct error *err)
 {
 	autoclose int in = -1, out = -1, words = -1;
-	struct spawn_fd fds[3];
+	struct spawn_fd fds[3 + SPAWN_FDS];
 	struct spawn s = { .argv = argv, .fds = fds, .session = true, .no_core = true };
 
+	if (r->how) {
+		s = *r->how;
+		s.argv = argv;
+		s.fds = fds;
+		s.nfds = 0;
+		s.session = s.no_core = true;
+	}
 	words = make_pipe(r, &r->err_from, false, words_ready);
 	if (words >= 0 && r->out)
 		out = make_pipe(r, &r->from, false, out_ready);
@@ -145,6 +153,8 @@ static int run_start(struct run *r, const char *const *argv, struct error *err)
 		fds[s.nfds++] = (struct spawn_fd){ out, 1 };
 	if (r->in.n)
 		fds[s.nfds++] = (struct spawn_fd){ in, 0 };
+	for (int i = 0; r->how && i < r->how->nfds && i < SPAWN_FDS; i++)
+		fds[s.nfds++] = r->how->fds[i];
 	r->pid = spawn_start(&s, err);
 	if (r->pid < 0)
 		return (int)r->pid;
@@ -168,13 +178,19 @@ static int wait_end(struct run *r, const char *name, int64_t timeout_ms, struct 
 	return 0;
 }
 
-/* The last line of TEXT that is not blank, or the one before where it is indented: such adds to that (mount's "dmesg may have more"). */
+/* Lines that only tell where more may be found: indented by more than one blank (mount's "dmesg may have more"), or a reference to a manual. */
+static bool is_hint(const char *line)
+{
+	return !strncmp(line, "  ", 2) || !strncmp(line, "Refer to the ", 13);
+}
+
+/* The last line of TEXT that is neither blank nor a hint. */
 static struct str last_line(const struct buf *text)
 {
 	struct str s = str_trim((struct str){ buf_text(text), text->n });
 	const char *nl = memrchr(s.p, '\n', s.n);
 
-	while (nl && (nl[1] == ' ' || nl[1] == '\t')) {
+	while (nl && is_hint(nl + 1)) {
 		s.n = (size_t)(nl - s.p);
 		nl = memrchr(s.p, '\n', s.n);
 	}
@@ -196,6 +212,8 @@ static int verdict(struct run *r, const char *name, struct error *err)
 		return error_set(err, EIO, "%s: it wrote more than %d MiB", name, OUT_MOST >> 20);
 	if (r->status == 0)
 		return 0;
+	if (words.n > strlen(name) + 2 && str_starts(words.p, name) && words.p[strlen(name)] == ':')
+		return error_set(err, EIO, "%.*s", (int)words.n, words.p);
 	if (words.n)
 		return error_set(err, EIO, "%s: %.*s", name, (int)words.n, words.p);
 	if (WIFSIGNALED(r->status))
@@ -218,35 +236,57 @@ static void run_stop(struct run *r)
 	buf_clear(&r->words);
 }
 
-int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms, struct error *err)
+/* R says what goes in and out. */
+static int run_all(struct run *r, const char *const *argv, struct buf *words, int64_t timeout_ms, struct error *err)
 {
-	return spawn_run_words(argv, in, out, NULL, timeout_ms, err);
+	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
+	struct buf *out = r->out;
+	int rc;
+
+	may_wait();
+	TAILQ_INIT(&r->done);
+	r->out_was = out ? out->n : 0;
+	rc = run_start(r, argv, err);
+	if (rc >= 0)
+		rc = wait_end(r, name, timeout_ms, err);
+	if (rc >= 0) {
+		/* what is still in the pipes; their end may never come when it left a daemon behind */
+		if (!r->too_much)
+			out_ready(r, 0);
+		words_ready(r, 0);
+		rc = verdict(r, name, err);
+	}
+	if (rc < 0 && out)
+		buf_cut(out, r->out_was, out->n);
+	if (words)
+		buf_add(words, buf_text(&r->words), r->words.n);
+	run_stop(r);
+	return rc;
 }
 
 int spawn_run_words(const char *const *argv, struct str in, struct buf *out, struct buf *words, int64_t timeout_ms,
 		    struct error *err)
 {
-	const char *slash = strrchr(argv[0], '/'), *name = slash ? slash + 1 : argv[0];
 	struct run r = { .in = in, .out = out, .to.fd = -1, .from.fd = -1, .err_from.fd = -1 };
-	int rc;
 
-	may_wait();
-	TAILQ_INIT(&r.done);
-	r.out_was = out ? out->n : 0;
-	rc = run_start(&r, argv, err);
-	if (rc >= 0)
-		rc = wait_end(&r, name, timeout_ms, err);
-	if (rc >= 0) {
-		/* what is still in the pipes; their end may never come when it left a daemon behind */
-		if (!r.too_much)
-			out_ready(&r, 0);
-		words_ready(&r, 0);
-		rc = verdict(&r, name, err);
-	}
-	if (rc < 0 && out)
-		buf_cut(out, r.out_was, out->n);
-	if (words)
-		buf_add(words, buf_text(&r.words), r.words.n);
-	run_stop(&r);
-	return rc;
+	return run_all(&r, argv, words, timeout_ms, err);
+}
+
+int spawn_run_as(const char *const *argv, const struct spawn *how, int64_t timeout_ms, struct error *err)
+{
+	struct run r = { .how = how, .to.fd = -1, .from.fd = -1, .err_from.fd = -1 };
+
+	return run_all(&r, argv, NULL, timeout_ms, err);
+}
+
+int spawn_run_fds(const char *const *argv, const struct spawn_fd *fds, int nfds, int64_t timeout_ms, struct error *err)
+{
+	struct spawn how = { .fds = fds, .nfds = nfds };
+
+	return spawn_run_as(argv, &how, timeout_ms, err);
+}
+
+int spawn_run(const char *const *argv, struct str in, struct buf *out, int64_t timeout_ms, struct error *err)
+{
+	return spawn_run_words(argv, in, out, NULL, timeout_ms, err);
 }

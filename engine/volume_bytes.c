@@ -67,8 +67,12 @@ static bool writes(int flags)
 static int open_new(struct volume *v, int flags, const struct who *who, struct bulk **out, struct error *err)
 {
 	autoplan struct volume_plan plan = { 0 };
-	int r = writes(flags) ? pool_needs_active(v->pool, err) : volume_needs(v, VOLUME_READY, err);
+	int r = pool_needs_active(v->pool, err);
 
+	if (r == 0 && !writes(flags)) { /* nothing was written yet */
+		*out = bulk_of_fd(open("/dev/null", O_RDONLY | O_CLOEXEC), false);
+		return 0;
+	}
 	if (r == 0)
 		r = volume_plan_make(v, v->draft, who, &plan, err);
 	return r == 0 ? v->pool->driver->image(v->pool, volume_name(v), O_RDWR | O_CREAT, &plan.spec, out, err) : r;
@@ -82,7 +86,7 @@ static int open_ready(struct volume *v, int flags, struct bulk **out, struct err
 
 	if (r < 0 || !writes(flags))
 		return r < 0 ? r : v->pool->driver->image(v->pool, volume_name(v), O_RDONLY, NULL, out, err);
-	r = volume_learn(v, err);
+	r = flags & O_TRUNC ? volume_learn_outside(v, err) : volume_learn(v, err);
 	if (r == 0)
 		r = volume_check_users(v, false, err);
 	doc = volume_doc(v);
@@ -144,7 +148,7 @@ static int open_data(struct volume *v, int flags, const struct who *who, struct 
 
 	if (writes(flags) && volume_check_users(v, false, err) < 0)
 		return -EBUSY;
-	if (!v->info->encryption && (!v->info->format || str_eq(v->info->format, "raw")))
+	if (!v->info->encryption && !volume_is_image(v->info->format))
 		return p->driver->image(p, volume_name(v), flags & ~(O_TRUNC | O_CREAT), NULL, out, err);
 	if (!pool_has(p, p->driver->data, "show what is in images that are not raw", err))
 		return -ENOTSUP;

@@ -72,7 +72,8 @@ static int parse_capacity(struct volume *v, struct str text, uint64_t *bytes, st
 	r = size_parse(text, bytes, err);
 	if (r < 0)
 		return r;
-	if (*bytes == 0 && !more && v->state == VOLUME_NEW && !node_has(doc_root(v->draft), "backingStore"))
+	if (*bytes == 0 && !more && v->state == VOLUME_NEW && !node_has(doc_root(v->draft), "backingStore") &&
+	    !node_is(doc_root(v->draft), "target/format/@type", "dir"))
 		return error_set(err, EINVAL, "a volume of 0 bytes holds nothing: write how large it is to be, as 20G");
 	if (!more)
 		return 0;
@@ -114,7 +115,7 @@ static int format_held(struct volume *v, struct str text, struct error *err)
 	int r = volume_needs(v, VOLUME_READY, err);
 
 	if (r == 0)
-		r = volume_learn(v, err);
+		r = volume_learn_outside(v, err);
 	if (r < 0 || (v->info && str_eq(v->info->format, format)))
 		return r;
 	r = volume_check_users(v, false, err);
@@ -262,7 +263,7 @@ static int remove_held(struct volume *v, struct error *err)
 	if (r == 0 && !pool_has(p, p->driver->remove, "remove their volumes", err))
 		r = -ENOTSUP;
 	if (r == 0)
-		r = volume_learn(v, err);
+		r = volume_learn_outside(v, err);
 	if (r == -ENOENT) { /* deleted underneath: what was wanted is so */
 		error_clear(err);
 		r = 0;

@@ -1,18 +1,21 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
  * Which format a volume has is recorded when it is made, or when it is first seen, and from then on believed: a guest can write into a raw volume
- * whatever it likes and it stays raw.  The record is of one file, by its inode (a LUN's or LV's own id): another file of that name is
+ * whatever it likes and it stays raw.  The record is of one file, by its inode and birth (a LUN's or LV's own id): another file of that name is
  * looked at anew.
  */
 #include "pool_impl.h"
 
-/* A device number may be another after a boot; the inode is not. */
+/* A device number may be another after a boot; the inode is not.  Its number is given to another file as soon as this one is gone: it was born
+ * at another time. */
 static char *identity(const struct volume_info *info)
 {
 	const char *colon = info->claim && str_starts(info->claim, "file:") ? strrchr(info->claim, ':') : NULL;
 	struct buf out = { 0 };
 
 	buf_percent(&out, colon ? colon + 1 : info->key ? info->key : "-");
+	if (colon && info->btime_ns)
+		buf_printf(&out, "=%lld", /* which buf_percent leaves in no key */ (long long)info->btime_ns);
 	return buf_take(&out);
 }
 
@@ -37,6 +40,14 @@ void format_record(struct pool *p, const char *pool_name, const char *format, co
 	pool_volumes_dirty(p);
 }
 
+/* A kernel that has learned to tell the birth does not make another file of it. */
+static bool same_identity(const char *a, const char *b)
+{
+	size_t na = strcspn(a, "="), nb = strcspn(b, "=");
+
+	return !strcmp(a, b) || ((!a[na] || !b[nb]) && na == nb && !strncmp(a, b, na));
+}
+
 char *format_recorded(const struct pool *p, const char *pool_name, const struct volume_info *info)
 {
 	const char *text = p->formats ? hash_get(p->formats, pool_name) : NULL;
@@ -46,7 +57,7 @@ char *format_recorded(const struct pool *p, const char *pool_name, const struct 
 	if (!blank)
 		return NULL;
 	id = info ? identity(info) : NULL;
-	return id && strcmp(blank + 1, id) ? NULL : xstrndup(text, blank - text);
+	return id && !same_identity(blank + 1, id) ? NULL : xstrndup(text, blank - text);
 }
 
 void format_rename(struct pool *p, const char *from, const char *to)

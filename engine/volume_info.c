@@ -4,6 +4,15 @@
 
 const char *const volume_type_names[] = { "file", "block", "dir", "network", "netdir", NULL };
 
+/* The others are raw bytes, whatever they are called: a partition's type, "none". */
+bool volume_is_image(const char *format)
+{
+	static const char *const images[] = { "qcow2", "qcow",	"qed",	 "vmdk",      "vdi", "vhdx",  "vpc", "vhd",
+					      "luks",  "bochs", "cloop", "parallels", "dmg", "ploop", NULL };
+
+	return format && word_index(images, format) >= 0;
+}
+
 void volume_info_clear(struct volume_info *info)
 {
 	free(info->path);

@@ -10,21 +10,49 @@ static int ask(struct volume *v, char *format, struct volume_info *info, struct 
 	return v->pool->driver->info(v->pool, volume_name(v), info, err);
 }
 
-/* With the format that was recorded for this very file; another one of its name, or one that was never seen, by its first bytes. */
+/* The image itself is at fault: it is not what it claims to be, or nothing that is served. */
+static bool is_broken(int r)
+{
+	return r == -EBADMSG || r == -ENOTSUP || r == -EIO;
+}
+
+/* What is known of a broken one without looking into it: where and whose it is, so that it can be removed and is not taken from a guest. */
+static int ask_outside(struct volume *v, struct volume_info *info)
+{
+	int r = ask(v, xstrdup("raw"), info, NULL);
+
+	free(take(&info->format));
+	info->capacity = 0;
+	return r;
+}
+
+/* With the format that was recorded for this very file; another one of its name, or one that was never seen, by its first bytes.  When it is
+ * broken INFO has what is to be seen from outside. */
 static int ask_recorded(struct volume *v, struct volume_info *info, struct error *err)
 {
 	struct pool *p = v->pool;
 	autofree char *was = format_recorded(p, volume_name(v), NULL);
 	autofree char *still = NULL;
 	int r = ask(v, xstrdup(was), info, err);
+	bool seen = r == 0;
 
-	if (r < 0 || !was)
+	if (is_broken(r)) {
+		volume_info_clear(info);
+		seen = ask_outside(v, info) == 0;
+	}
+	if (!seen || !was)
 		return r;
 	still = format_recorded(p, volume_name(v), info);
 	if (still)
-		return 0;
+		return r;
 	volume_info_clear(info);
-	return ask(v, NULL, info, err);
+	error_clear(err);
+	r = ask(v, NULL, info, err);
+	if (is_broken(r)) {
+		volume_info_clear(info);
+		(void)!ask_outside(v, info);
+	}
+	return r;
 }
 
 static bool same(const struct volume_info *a, const struct volume_info *b)
@@ -32,6 +60,19 @@ static bool same(const struct volume_info *a, const struct volume_info *b)
 	return a && a->capacity == b->capacity && a->allocation == b->allocation && a->physical == b->physical &&
 	       str_eq(a->format, b->format) && str_eq(a->backing, b->backing) && str_eq(a->path, b->path) &&
 	       str_eq(a->claim, b->claim) && a->uid == b->uid && a->gid == b->gid && a->mode == b->mode;
+}
+
+/* INFO becomes what is known of V. */
+static void keep(struct volume *v, struct volume_info *info)
+{
+	if (!same(v->info, info))
+		object_changed(&v->obj, 1u << FACET_DOC);
+	if (v->info)
+		volume_info_clear(v->info);
+	else
+		v->info = xcalloc(1, sizeof(*v->info));
+	*v->info = *info;
+	*info = (struct volume_info){ 0 };
 }
 
 int volume_learn(struct volume *v, struct error *err)
@@ -47,6 +88,8 @@ int volume_learn(struct volume *v, struct error *err)
 	if (r == 0 && v->obj.gone)
 		r = volume_there(v, err);
 	if (r < 0) {
+		if (is_broken(r) && info.path)
+			keep(v, &info);
 		volume_info_clear(&info);
 		if (r == -ENOENT && !v->obj.gone) /* deleted underneath */
 			pool_stale(v->pool);
@@ -54,14 +97,18 @@ int volume_learn(struct volume *v, struct error *err)
 	}
 	if (info.format)
 		format_record(v->pool, volume_name(v), info.format, &info);
-	if (!same(v->info, &info))
-		object_changed(&v->obj, 1u << FACET_DOC);
-	if (v->info)
-		volume_info_clear(v->info);
-	else
-		v->info = xcalloc(1, sizeof(*v->info));
-	*v->info = info;
+	keep(v, &info);
 	v->learned_ms = now_monotonic_ms();
+	return 0;
+}
+
+int volume_learn_outside(struct volume *v, struct error *err)
+{
+	int r = volume_learn(v, err);
+
+	if (!is_broken(r) || !v->info || v->info->format || !v->info->claim)
+		return r;
+	error_clear(err);
 	return 0;
 }
 

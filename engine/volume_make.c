@@ -324,7 +324,7 @@ static int copy(struct volume *v, struct volume *to, const char *format, const s
 	if (r < 0)
 		return r;
 	plan.from_path = xstrdup(info->path);
-	plan.from_format = xstrdup(info->format);
+	plan.from_format = xstrdup(volume_is_image(info->format) ? info->format : "raw");
 	plan.spec.from_path = plan.from_path;
 	plan.spec.from_format = plan.from_format;
 	if (as_it_lies)

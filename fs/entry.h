@@ -120,10 +120,9 @@ struct dir_type {
 	/* A directory whose names, or whose files' sizes, may have changed by other hands: opening it, and looking up a name that is not known, first
 	 * sees to it that it is as it is now.  SETTLED: that would not wait.  SETTLE: a task, at most TIMEOUT_MS; when it fails, what is known is
 	 * shown.  May be NULL, of any directory. */
+	void (*statfs)(const struct place *at, int64_t timeout_ms, struct statvfs *st); /* for df; a task */
 	bool (*settled)(const struct place *dir);
 	int (*settle)(const struct place *dir, int64_t timeout_ms, struct error *err);
-	/* What df says of it and of all below it, as last known; does not wait.  May be NULL. */
-	void (*statfs)(const struct place *dir, struct statvfs *st);
 };
 
 #define VALUE(name_, mode_, show_, store_, ...)                                                                        \
@@ -154,12 +153,15 @@ struct dir_type {
 /* fs/tree/: the tables that others point to. */
 extern const struct entry root_entry;
 extern const struct dir_type domains_dir, by_uuid_dir, by_id_dir, host_dir, drivers_dir, hosts_dir, pools_dir,
-	secrets_dir;
+	storage_dir, secrets_dir;
 extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir, users_dir, wait_dir;
 extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream, errors_stream;
 
 /* fs/tree/host.c: an object per driver. */
 void driver_objects_open(void);
+/* fs/tree/storage.c: one per type of pool. */
+void pool_type_objects_open(void);
+void pool_type_objects_close(void);
 void driver_objects_close(void);
 
 #endif

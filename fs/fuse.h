@@ -39,7 +39,8 @@ struct call {
 	uint64_t scratch; /* its inode */
 	char *name;
 	struct buf data;
-	uint64_t off;
+	uint64_t off, off2;
+	struct handle *h2;
 	size_t size;
 	mode_t mode;
 	bool sync;
@@ -47,6 +48,7 @@ struct call {
 	struct rnode *remote, *remote_to; /* referenced: of another host's tree */
 	struct rhandle *rh;
 	struct stat st;
+	struct statvfs statfs;
 	int mask;
 	struct fuse_file_info fi;
 	int (*run)(struct call *c, struct error *err); /* in the task */

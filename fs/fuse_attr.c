@@ -373,12 +373,37 @@ void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 	list(req, ino, size, off, true);
 }
 
+/* The numbers of the file system that AT is in: of a pool, below it; nothing is said of the tree itself. */
+static const struct dir_type *counted(const struct place *at)
+{
+	for (const struct slot *s = at->slot; s->number; s = tree_slot(s->parent))
+		if (s->entry->dir && s->entry->dir->statfs)
+			return s->entry->dir;
+	return NULL;
+}
+
+static int run_statfs(struct call *c, struct error *err unused)
+{
+	counted(&c->at)->statfs(&c->at, SETTLE_MS, &c->statfs);
+	return 0;
+}
+
+static void reply_statfs(struct call *c)
+{
+	fuse_reply_statfs(c->req, &c->statfs);
+}
+
 void ll_statfs(fuse_req_t req, fuse_ino_t ino)
 {
 	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
 	struct place at;
+	struct call *c;
 
-	if (!(ino & SCRATCH_INO) && !remote_is(ino) && place_of(ino, &at) == 0)
-		place_statfs(&at, &st);
-	fuse_reply_statfs(req, &st);
+	if (remote_is(ino) || (ino & SCRATCH_INO) || place_of(ino, &at) < 0 || !counted(&at)) {
+		fuse_reply_statfs(req, &st);
+		return;
+	}
+	c = call_new(req, &at, run_statfs, reply_statfs);
+	c->statfs = st;
+	call_start(c);
 }

@@ -31,11 +31,9 @@ static void call_free(struct call *c)
 	object_unref(c->at.obj);
 	object_unref(c->to.obj);
 	object_unref(c->made);
-	if (c->data.p) /* it may be a secret's value */
-		explicit_bzero(c->data.p, c->data.cap);
 	rnode_unref(c->remote);
 	rnode_unref(c->remote_to);
-	buf_clear(&c->data);
+	buf_wipe(&c->data); /* it may be a secret's value */
 	free(c->name);
 	free(c);
 }

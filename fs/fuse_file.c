@@ -54,7 +54,7 @@ static int run_open(struct call *c, struct error *err)
 {
 	int r = c->h->slot->entry->cached && writes(c->fi.flags) ? settle_readers(c) : 0;
 
-	if (r >= 0 && slot_settles(c->at.slot)) {
+	if (r >= 0 && slot_settles(c->at.slot) && c->at.slot->entry->kind != ENTRY_BYTES) {
 		struct place dir = place_parent(&c->at);
 
 		r = dir.slot->entry->dir->settle(&dir, SETTLE_OPEN_MS, err);

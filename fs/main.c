@@ -141,7 +141,7 @@ static const struct command commands[] = {
 	{ "mount", "[-f] [-o option,...] [SOURCE] MOUNTPOINT", "mounts this host's domains; -f stays in the foreground",
 	  run_mount },
 	{ "umount", "MOUNTPOINT", "unmounts; guests go on", run_umount },
-	{ "check", "FILE.xml", "checks a definition and prints the command line that it would become", run_check },
+	{ "check", "FILE.xml", "checks a definition and prints what it would become", run_check },
 	{ "tree", "", "prints every file of the tree with a line about it", run_tree },
 	{ "version", "", "prints the version", run_version },
 	{ "help", "", "prints this", run_help },

@@ -68,8 +68,10 @@ static void drain(void *arg unused)
 
 static void end(void)
 {
-	if (!ending)
+	if (!ending) {
 		listen_close();
+		pools_flush();
+	}
 	if (ending)
 		return;
 	ending = true;
@@ -98,6 +100,7 @@ static bool engine_close(void)
 	domains_close();
 	secrets_close();
 	driver_objects_close();
+	pool_type_objects_close();
 	drivers_close();
 	store_close();
 	return true;
@@ -111,6 +114,7 @@ static int engine_open(struct error *err)
 		return r;
 	object_changed(&root_object, ~0u);
 	driver_objects_open();
+	pool_type_objects_open();
 	drivers_probe();
 	r = secrets_open(err);
 	if (r == 0)

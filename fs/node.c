@@ -361,7 +361,7 @@ void place_stat(const struct place *at, struct stat *st)
 	memset(st, 0, sizeof(*st));
 	st->st_ino = place_ino(at);
 	st->st_nlink = 1;
-	st->st_blksize = 4096;
+	st->st_blksize = at->slot->entry->kind == ENTRY_BYTES ? 1 << 20 : 4096; /* what cp reads and writes at once */
 	set_times(at, st);
 	if (at->slot->entry->kind == ENTRY_LINK) {
 		st->st_mode = S_IFLNK | 0777;
@@ -379,23 +379,4 @@ void place_stat(const struct place *at, struct stat *st)
 	st->st_uid = r.uid;
 	st->st_gid = r.gid;
 	st->st_mode = r.mode | (slot_is_dir(at->slot) ? S_IFDIR : S_IFREG);
-}
-
-void place_statfs(const struct place *at, struct statvfs *st)
-{
-	const struct slot *s = at->slot;
-
-	for (;; s = &slots[s->parent]) {
-		struct place dir = { .slot = s, .obj = at->obj, .who = at->who };
-		const struct dir_type *type = s->entry->dir;
-
-		if (s->kind != at->slot->kind)
-			return;
-		if (type && type->statfs) {
-			type->statfs(&dir, st);
-			return;
-		}
-		if (!s->number)
-			return;
-	}
 }

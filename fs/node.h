@@ -40,8 +40,6 @@ bool slot_is_object(const struct slot *s);
 /* Is what a file of it shows to be asked for, by its directory's settle, before it is shown? */
 bool slot_settles(const struct slot *s);
 struct place place_parent(const struct place *at); /* the directory that a file of an object lies in */
-/* What df says of AT: the nearest directory above that knows, of the same object. */
-void place_statfs(const struct place *at, struct statvfs *st);
 /* The collection's operations for an object's directory. */
 const struct dir_type *slot_collection(const struct slot *s);
 

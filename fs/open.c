@@ -10,10 +10,11 @@
 #include "bytes.h"
 #include "scratch.h"
 
-#define KEPT_TEXT (64u << 10) /* a spare handle keeps a buffer up to this */
-#define MAX_SPARE 64
-#define SAMPLES	  64
-#define SAMPLE_MS 100 /* how long a stat and an open share one rendering: facts in docs/architecture.md */
+#define SECRET_WRITE_MAX (1u << 20)  /* what is kept of one that comes in pieces; it is refused long before */
+#define KEPT_TEXT	 (64u << 10) /* a spare handle keeps a buffer up to this */
+#define MAX_SPARE	 64
+#define SAMPLES		 64
+#define SAMPLE_MS	 100 /* how long a stat and an open share one rendering: facts in docs/architecture.md */
 
 struct sample {
 	uint64_t ino;
@@ -62,8 +63,9 @@ void handle_free(struct handle *h)
 	if (h->bytes)
 		bytes_close(h->bytes, &h->who);
 	draft_free(h->draft);
-	if (h->slot && h->slot->entry->secret && h->text.p)
-		explicit_bzero(h->text.p, h->text.cap);
+	buf_wipe(&h->written);
+	if (h->slot && h->slot->entry->secret)
+		buf_wipe(&h->text);
 	if (h->scratch)
 		scratch_closed(h->scratch);
 	object_unref(h->obj);
@@ -215,8 +217,8 @@ static uint64_t keep_size(const struct place *at)
 
 	buf_reset(&text);
 	n = place_show(at, &text, &err) < 0 ? 0 : text.n;
-	if (at->slot->entry->secret && text.p)
-		explicit_bzero(text.p, text.cap);
+	if (at->slot->entry->secret)
+		buf_wipe(&text);
 	if (text.cap > KEPT_TEXT)
 		buf_clear(&text);
 	return n;
@@ -314,9 +316,32 @@ int handle_read(struct handle *h, const struct who *who, uint64_t off, size_t n,
 	return 0;
 }
 
+/* Any bytes, perhaps in pieces: each makes the value what was written so far. */
+static int secret_write(struct handle *h, const struct place *at, uint64_t off, struct str data, struct error *err)
+{
+	size_t before = h->cut && off == h->cut ? h->written.n : 0, n = before + data.n;
+	char *whole; /* a copy: storing waits, and another write may come meanwhile */
+	int r;
+
+	if (n > SECRET_WRITE_MAX)
+		return error_set(err, EFBIG, "%zu bytes: too many for a secret", n);
+	whole = xmalloc(n + 1);
+	if (before)
+		memcpy(whole, h->written.p, before);
+	memcpy(whole + before, data.p, data.n);
+	buf_wipe(&h->written);
+	buf_add(&h->written, whole, n);
+	h->cut = off + data.n;
+	r = at->slot->entry->store(at, (struct str){ whole, n }, err);
+	explicit_bzero(whole, n);
+	free(whole);
+	return r;
+}
+
 int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err)
 {
 	struct place at = handle_place(h, who);
+	int r;
 
 	if (h->scratch)
 		return scratch_write(h->scratch, h->flags, off, data, err);
@@ -325,10 +350,14 @@ int handle_write(struct handle *h, const struct who *who, uint64_t off, struct s
 	h->stale = true;
 	if (at.slot->entry->kind == ENTRY_DOC)
 		return draft_write(h, who, off, data, err);
+	if (at.slot->entry->secret)
+		return secret_write(h, &at, off, data, err);
 	if (h->cut && off == h->cut)
 		return error_set(err, EINVAL, "a value is written by one write");
-	h->cut = data.n && (at.slot->entry->secret || data.p[data.n - 1] != '\n') ? off + data.n : 0;
-	return value_store(&at, data, err);
+	h->cut = data.n && data.p[data.n - 1] != '\n' ? off + data.n : 0;
+	r = value_store(&at, data, err);
+	samples_drop(); /* the open itself made one, of before */
+	return r;
 }
 
 int handle_flush(struct handle *h, const struct who *who, bool sync, struct error *err)

@@ -22,6 +22,7 @@ struct handle {
 	struct buf text;	 /* a value or document as it was rendered */
 	bool stale;		 /* something was written since */
 	uint64_t cut;		 /* a value: a write that ended here did not end its line; 0: none */
+	struct buf written;	 /* a secret: what was written so far */
 	struct draft *draft;
 	struct scratch *scratch;
 	struct bytes *bytes;

@@ -11,8 +11,6 @@
 
 int value_store(const struct place *at, struct str text, struct error *err)
 {
-	if (at->slot->entry->secret)
-		return at->slot->entry->store(at, text, err);
 	/* A full buffer without an end of line is the beginning of more. */
 	if (text.n > VALUE_MAX || (text.n == VALUE_MAX && text.p[text.n - 1] != '\n'))
 		return error_set(err, EINVAL, "%zu bytes: a value has less than %d", text.n, VALUE_MAX);

@@ -143,6 +143,7 @@ errno_text() {
 	EBADMSG)	echo 'Bad message' ;;
 	EOPNOTSUPP|ENOTSUP) echo 'Operation not supported' ;;
 	ENOTCONN)	echo 'Transport endpoint is not connected' ;;
+	ECONNREFUSED)	echo 'Connection refused' ;;
 	ETIMEDOUT)	echo 'Connection timed out' ;;
 	EHOSTUNREACH)	echo 'No route to host' ;;
 	ESTALE)		echo 'Stale file handle' ;;

@@ -15,9 +15,10 @@ static int probe(struct buf *state, struct error *err unused)
 /* Places where nobody's images belong, whatever they are reached by. */
 static bool forbidden(const char *path)
 {
-	static const char *const all[] = { "/", "/dev", "/proc", "/sys", "/etc", "/usr", "/bin", "/sbin", "/lib", "/boot", NULL };
+	static const char *const all[] = { "/",	   "/dev",  "/proc", "/sys",  "/etc", "/usr",
+					   "/bin", "/sbin", "/lib",  "/boot", NULL };
 
-	return word_index(all, path) >= 0;
+	return word_index(all, path) >= 0 || str_starts(path, "/proc/") || str_starts(path, "/sys/");
 }
 
 /* Without the slashes that mean nothing. */
@@ -48,7 +49,8 @@ static int complete(struct node *pool, const char *dir, struct error *err)
 				 node_line(node_first(pool, "target/path")), path);
 	plain = path_normal(path);
 	if (forbidden(plain))
-		return error_set(err, EINVAL, "line %ld: <target>: '%s' belongs to the system: choose a directory for images",
+		return error_set(err, EINVAL,
+				 "line %ld: <target>: '%s' belongs to the system: choose a directory for images",
 				 node_line(node_first(pool, "target/path")), path);
 	node_set(pool, "target/path", plain);
 	return 0;
@@ -104,36 +106,6 @@ static int run(struct pool *p, int (*fn)(void *arg), struct error *err)
 	return r;
 }
 
-static int make(void *arg)
-{
-	struct dir_job *d = arg;
-
-	for (char *s = d->j.dir + 1; *s; s++) {
-		if (*s != '/')
-			continue;
-		*s = 0;
-		if (mkdir(d->j.dir, 0711) < 0 && errno != EEXIST)
-			return error_set(&d->j.err, errno, "cannot make '%s': %s", d->j.dir, strerror(errno));
-		*s = '/';
-	}
-	if (mkdir(d->j.dir, 0700) < 0)
-		return errno == EEXIST ? -EEXIST
-				       : error_set(&d->j.err, errno, "cannot make '%s': %s", d->j.dir, strerror(errno));
-	if (chmod(d->j.dir, d->mode) < 0 || (geteuid() == 0 && chown(d->j.dir, d->uid, d->gid) < 0))
-		return error_set(&d->j.err, errno, "'%s': %s", d->j.dir, strerror(errno));
-	return 0;
-}
-
-/* A directory that is there already is as good as one that was made. */
-static int build(struct pool *p, bool overwrite unused, struct error *err)
-{
-	int r = run(p, make, err);
-
-	if (r == -EEXIST)
-		error_clear(err);
-	return r == -EEXIST ? 0 : r;
-}
-
 static int look(void *arg)
 {
 	struct dir_job *d = arg;
@@ -147,11 +119,43 @@ static int look(void *arg)
 		return error_set(&d->j.err, ENOTDIR, "the target '%s' is not a directory", d->j.dir);
 	real = realpath(d->j.dir, NULL);
 	if (real && forbidden(real))
-		return error_set(&d->j.err, EINVAL, "the target '%s' leads to '%s', which belongs to the system", d->j.dir,
-				 real);
+		return error_set(&d->j.err, EINVAL, "the target '%s' leads to '%s', which belongs to the system",
+				 d->j.dir, real);
 	if (access(d->j.dir, R_OK | X_OK) < 0)
 		return error_set(&d->j.err, errno, "the target '%s': %s", d->j.dir, strerror(errno));
 	return 0;
+}
+
+static int make(void *arg)
+{
+	struct dir_job *d = arg;
+
+	for (char *s = d->j.dir + 1; *s; s++) {
+		if (*s != '/')
+			continue;
+		*s = 0;
+		if (mkdir(d->j.dir, 0711) < 0 && errno != EEXIST)
+			return error_set(&d->j.err, errno, "cannot make '%s': %s", d->j.dir, strerror(errno));
+		*s = '/';
+	}
+	if (mkdir(d->j.dir, 0700) < 0) {
+		if (errno == EEXIST)
+			return look(d) < 0 ? -d->j.err.code : -EEXIST;
+		return error_set(&d->j.err, errno, "cannot make '%s': %s", d->j.dir, strerror(errno));
+	}
+	if (chmod(d->j.dir, d->mode) < 0 || (geteuid() == 0 && chown(d->j.dir, d->uid, d->gid) < 0))
+		return error_set(&d->j.err, errno, "'%s': %s", d->j.dir, strerror(errno));
+	return 0;
+}
+
+/* A directory that is there already is as good as one that was made. */
+static int build(struct pool *p, bool overwrite unused, struct error *err)
+{
+	int r = run(p, make, err);
+
+	if (r == -EEXIST)
+		error_clear(err);
+	return r == -EEXIST ? 0 : r;
 }
 
 static int start(struct pool *p, struct error *err)

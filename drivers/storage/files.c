@@ -13,12 +13,12 @@
 
 #include "engine/claim.h"
 
-#define HEAD	 (64u << 10) /* of an image: all that image_header looks at */
+#define HEAD	  (64u << 10) /* of an image: all that image_header looks at */
 #define KNOWN_MAX 20000
 
-const char *const file_formats[] = { "raw",    "qcow2", "qcow",	 "qed",	     "vmdk", "vdi", "vhdx", "vpc", "luks",
-				     "dir",    "iso",	"bochs", "cloop",    "dmg",  "cow", "vhd",  "fat", "ploop",
-				     "parallels", "none", NULL };
+const char *const file_formats[] = { "raw", "qcow2", "qcow", "qed",   "vmdk",	   "vdi",   "vhdx",
+				     "vpc", "luks",  "dir",  "iso",   "bochs",	   "cloop", "dmg",
+				     "cow", "vhd",   "fat",  "ploop", "parallels", "none",  NULL };
 
 /* ---- on the pool's thread ---- */
 
@@ -26,6 +26,8 @@ int file_name_check(const char *name, struct error *err)
 {
 	if (!*name || strchr(name, '/') || !strcmp(name, ".") || !strcmp(name, ".."))
 		return error_set(err, EINVAL, "'%s' is no name of a file", name);
+	if (*name == '.') /* those are no volumes, and some are ours */
+		return error_set(err, EINVAL, "'%s': the name of a volume does not begin with a dot", name);
 	return 0;
 }
 
@@ -96,7 +98,7 @@ static void sweep(int dir, const char *name)
 {
 	int fd;
 
-	if (name[0] != '.' || !strstr(name, FILES_TEMP))
+	if (!str_starts(name, FILES_TEMP))
 		return;
 	fd = openat(dir, name, O_RDWR | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK);
 	if (fd < 0)
@@ -112,10 +114,11 @@ static int list(void *arg)
 	int fd = file_dir(&l->j);
 	DIR *dir = fd >= 0 ? fdopendir(fd) : NULL;
 	struct dirent *e;
+	int r = 0;
 
 	if (!dir)
 		return fd < 0 ? fd : -errno;
-	while ((e = readdir(dir))) {
+	while (errno = 0, (e = readdir(dir))) {
 		sweep(fd, e->d_name);
 		if (e->d_name[0] == '.' || !strcmp(e->d_name, "lost+found"))
 			continue;
@@ -123,8 +126,10 @@ static int list(void *arg)
 		    e->d_type == DT_UNKNOWN)
 			listing_add(&l->out, e->d_name);
 	}
+	if (errno) /* half a listing would be taken for the whole */
+		r = error_set(&l->j.err, errno, "the pool's directory '%s': %s", l->j.dir, strerror(errno));
 	closedir(dir);
-	return 0;
+	return r;
 }
 
 int files_list(struct pool *p, struct listing *out, struct error *err)
@@ -270,6 +275,7 @@ static struct known *known_put(const struct stat *st, const char *format)
 struct info_job {
 	struct file_job j;
 	struct stat st;
+	int64_t btime_ns;
 	bool link, look; /* look into it */
 	uint64_t bytes;	 /* that it has */
 	size_t nhead;
@@ -289,12 +295,27 @@ static int read_head(struct info_job *i, int dir)
 
 	if (fd < 0)
 		return error_set(&i->j.err, errno, "'%s/%s': %s", i->j.dir, i->j.name, strerror(errno));
+	if (fstat(fd, &i->st) < 0 || !(S_ISREG(i->st.st_mode) || S_ISBLK(i->st.st_mode))) {
+		close(fd);
+		return error_set(&i->j.err, ESTALE, "'%s/%s': it is another file by now", i->j.dir, i->j.name);
+	}
+	i->bytes = i->st.st_size;
 	n = i->look ? pread(fd, i->head, sizeof(i->head), 0) : 0;
 	if (S_ISBLK(i->st.st_mode) && ioctl(fd, BLKGETSIZE64, &i->bytes) < 0)
 		n = -1;
 	i->nhead = n > 0 ? n : 0;
 	close(fd);
 	return n < 0 ? error_set(&i->j.err, EIO, "'%s/%s': it cannot be read", i->j.dir, i->j.name) : 0;
+}
+
+/* An inode's number is given to another file as soon as it is free; with the time of its birth it is one file's. */
+static int64_t birth(int dir, const char *name, bool follow)
+{
+	struct statx sx;
+
+	if (statx(dir, name, follow ? 0 : AT_SYMLINK_NOFOLLOW, STATX_BTIME, &sx) < 0 || !(sx.stx_mask & STATX_BTIME))
+		return 0;
+	return sx.stx_btime.tv_sec * 1000000000ll + sx.stx_btime.tv_nsec;
 }
 
 static int look(void *arg)
@@ -312,7 +333,11 @@ static int look(void *arg)
 	if (r < 0)
 		r = error_set(&i->j.err, errno, "'%s/%s': %s", i->j.dir, i->j.name,
 			      errno == ENOENT && !i->link ? "it was deleted" : strerror(errno));
+	else if (!S_ISREG(i->st.st_mode) && !S_ISBLK(i->st.st_mode) && !S_ISDIR(i->st.st_mode))
+		r = error_set(&i->j.err, ENOENT, "'%s/%s' is no file, block device or directory: no volume", i->j.dir,
+			      i->j.name);
 	i->bytes = i->st.st_size;
+	i->btime_ns = r == 0 ? birth(dir, i->j.name, i->link) : 0;
 	if (r == 0 && ((i->look && S_ISREG(i->st.st_mode)) || S_ISBLK(i->st.st_mode)))
 		r = read_head(i, dir);
 	close(dir);
@@ -381,6 +406,7 @@ static void fill(struct pool *p, const struct info_job *i, struct volume_info *i
 	info->atime_ns = i->st.st_atim.tv_sec * 1000000000ll + i->st.st_atim.tv_nsec;
 	info->mtime_ns = mtime_ns(&i->st);
 	info->ctime_ns = i->st.st_ctim.tv_sec * 1000000000ll + i->st.st_ctim.tv_nsec;
+	info->btime_ns = i->btime_ns;
 	info->claim = claim_key(&i->st);
 }
 

@@ -7,7 +7,6 @@
 #include <linux/falloc.h>
 #include <linux/fs.h>
 #include <stdio.h>
-#include <sys/file.h>
 #include <sys/ioctl.h>
 #include <sys/random.h>
 #include <unistd.h>
@@ -31,7 +30,8 @@ struct work {
 	char *bytes;
 };
 
-static void work_free(void *arg)
+/* On a thread: what is not whole goes.  That may take its time, or hang. */
+static int clean_up(void *arg)
 {
 	struct work *w = arg;
 
@@ -40,10 +40,35 @@ static void work_free(void *arg)
 	base_close_p(&w->to);
 	base_close_p(&w->from);
 	base_close_p(&w->dir);
+	w->to = w->from = w->dir = -1;
+	free(take(&w->temp));
+	return 0;
+}
+
+static void work_free_memory(void *arg)
+{
+	struct work *w = arg;
+
 	free(w->temp);
 	free(w->bytes);
 	file_job_clear(&w->j);
 	free(w);
+}
+
+static void clean_up_all(void *arg)
+{
+	clean_up(arg);
+	work_free_memory(arg);
+}
+
+/* Nobody waits for it any more. */
+static void work_free(void *arg)
+{
+	struct worker *thread = worker_new("clean");
+
+	if (worker_post(thread, clean_up_all, arg) < 0)
+		clean_up_all(arg);
+	worker_free(thread);
 }
 
 static struct work *work_new(void)
@@ -56,7 +81,9 @@ static struct work *work_new(void)
 
 static int fail(struct work *w, const char *name)
 {
-	return error_set(&w->j.err, errno, "'%s/%s': %s", w->j.dir, name, strerror(errno));
+	return error_set(&w->j.err, errno, "'%s/%s': %s", w->j.dir, name,
+			 errno == ELOOP ? "it is a symbolic link: what it leads to is not the pool's"
+					: strerror(errno));
 }
 
 /* Step after step until the whole is done. */
@@ -73,6 +100,21 @@ static int walk(struct worker *thread, struct work *w, int (*step)(void *arg),
 	return r;
 }
 
+/* When it has failed, nothing of it is left by the time that this is known. */
+static void finish(struct worker *thread, struct work *w)
+{
+	int r;
+
+	task_shield(1);
+	r = offload(thread, clean_up, w, work_free, STUCK_MS);
+	task_shield(-1);
+	if (r == -ETIMEDOUT)
+		return;
+	if (r < 0) /* no thread can be had */
+		clean_up(w);
+	work_free_memory(w);
+}
+
 /* W is gone on -ETIMEDOUT and -ECANCELED; otherwise it is freed here. */
 static int end(struct worker *thread, struct work *w, int r, struct error *err)
 {
@@ -83,7 +125,7 @@ static int end(struct worker *thread, struct work *w, int r, struct error *err)
 	else {
 		if (r < 0 && w->j.err.code)
 			error_move(err, &w->j.err);
-		work_free(w);
+		finish(thread, w);
 	}
 	worker_free(thread);
 	return r;
@@ -104,14 +146,14 @@ static int open_copy(void *arg)
 		return fail(w, w->j.name);
 	if (!S_ISREG(st.st_mode))
 		return error_set(&w->j.err, EINVAL, "'%s/%s' is no regular file", w->j.dir, w->j.name);
-	w->size = st.st_size;
-	w->temp = xasprintf("." FILES_TEMP "%d-%p", getpid(), (void *)w);
-	w->to = openat(w->dir, w->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-	if (w->to < 0) {
-		free(take(&w->temp));
+	if (faccessat(w->dir, w->j.to, F_OK, AT_SYMLINK_NOFOLLOW) == 0) {
+		errno = EEXIST; /* before it takes hours; the end looks again */
 		return fail(w, w->j.to);
 	}
-	flock(w->to, LOCK_EX);
+	w->size = st.st_size;
+	w->to = file_temp(w->dir, &w->temp);
+	if (w->to < 0)
+		return fail(w, w->j.to);
 	if (ioctl(w->to, FICLONE, w->from) == 0) /* the file system shares the blocks */
 		w->off = w->size;
 	else if (ftruncate(w->to, w->size) < 0)
@@ -129,9 +171,11 @@ static int copy_bytes(struct work *w, uint64_t off, uint64_t n)
 			if (!w->bytes)
 				w->bytes = xmalloc(BUFFER);
 			k = pread(w->from, w->bytes, n < BUFFER ? n : BUFFER, off);
-			if (k > 0 && pwrite(w->to, w->bytes, k, off) != k)
-				k = -1;
+			if (k > 0)
+				k = pwrite(w->to, w->bytes, k, off);
 		}
+		if (k < 0 && errno == EINTR)
+			continue;
 		if (k < 0)
 			return fail(w, w->j.to);
 		if (k == 0)
@@ -167,6 +211,13 @@ static int copy_piece(void *arg)
 	return r;
 }
 
+static int sync_copy(void *arg)
+{
+	struct work *w = arg;
+
+	return fdatasync(w->to) < 0 ? fail(w, w->j.to) : 0;
+}
+
 static int finish_copy(void *arg)
 {
 	struct work *w = arg;
@@ -175,10 +226,8 @@ static int finish_copy(void *arg)
 		return fail(w, w->j.to);
 	if (fchmod(w->to, w->mode) < 0)
 		return fail(w, w->j.to);
-	if (renameat2(w->dir, w->temp, w->dir, w->j.to, RENAME_NOREPLACE) < 0 &&
-	    (errno != EINVAL || linkat(w->dir, w->temp, w->dir, w->j.to, 0) < 0))
+	if (file_appear(w->dir, w->temp, w->j.to) < 0)
 		return fail(w, w->j.to);
-	unlinkat(w->dir, w->temp, 0); /* after a link it is there still */
 	free(take(&w->temp));
 	return 0;
 }
@@ -198,7 +247,12 @@ int files_clone(struct pool *p, const char *name, const struct volume_info *now 
 	if (r == 0)
 		r = walk(thread, w, copy_piece, to->progress, to->arg);
 	if (r == 0)
+		r = offload(thread, sync_copy, w, work_free, POOL_LONG_MS);
+	if (r == 0) { /* it appears or it does not: that must be known */
+		task_shield(1);
 		r = offload(thread, finish_copy, w, work_free, STUCK_MS);
+		task_shield(-1);
+	}
 	return end(thread, w, r, err);
 }
 
@@ -236,12 +290,14 @@ static int wipe_piece(void *arg)
 				return fail(w, w->j.name);
 			k += got > 0 ? got : 0;
 		}
-		if (pwrite(w->to, w->bytes, n, w->off) != (ssize_t)n)
+		ssize_t put = pwrite(w->to, w->bytes, n, w->off);
+		if (put < 0 && errno != EINTR)
 			return fail(w, w->j.name);
-		w->off += n;
+		w->off += put > 0 ? put : 0;
 	}
 	w->done = w->off >= w->size;
-	return w->done && fsync(w->to) < 0 ? fail(w, w->j.name) : 0;
+	/* piece by piece: that no step takes long, and what was reported as done is on the disk */
+	return fdatasync(w->to) < 0 ? fail(w, w->j.name) : 0;
 }
 
 static int trim(void *arg)
@@ -253,172 +309,44 @@ static int trim(void *arg)
 	return fsync(w->to) < 0 ? fail(w, w->j.name) : 0;
 }
 
-/* The patterns of other algorithms are those of scrub(1). */
-static int scrub(struct pool *p, const char *name, const char *algorithm, struct error *err)
+/* The patterns of other algorithms are those of scrub(1), which gets the file by descriptor: what its name leads to may have changed. */
+static int scrub(struct work *w, const char *algorithm, struct error *err)
 {
-	autofree char *path = file_path(p, name);
-	const char *argv[] = { "scrub", "-f", "-p", algorithm, path, NULL };
+	const char *argv[] = { "scrub", "-f", "-p", algorithm, "/dev/fd/3", NULL };
+	struct spawn_fd fd = { w->to, 3 };
+	autoerror struct error why = { 0 };
+	int r = spawn_run_fds(argv, &fd, 1, POOL_LONG_MS, &why);
 
-	return error_in(err, spawn_run(argv, (struct str){ 0 }, NULL, POOL_LONG_MS, err), "scrub");
+	if (r == -ENOENT)
+		return error_set(err, ENOENT,
+				 "'%s' is done by scrub, which is not there: install scrub, or use zero or random",
+				 algorithm);
+	if (r < 0)
+		return error_set(err, why.code, "'%s/%s': %s", w->j.dir, w->j.name, error_text(&why));
+	return 0;
 }
 
 int files_wipe(struct pool *p, const char *name, const struct volume_info *now, const char *algorithm,
 	       void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct error *err)
 {
-	bool zero = !strcmp(algorithm, "zero"), by_us = zero || !strcmp(algorithm, "random");
 	struct worker *thread;
 	struct work *w;
-	int r;
+	int r, said = 0;
 
 	if (now->type == VOLUME_BLOCK)
 		return block_wipe(p, now->path, algorithm, progress, arg, err);
-	if (!by_us && strcmp(algorithm, "trim"))
-		return scrub(p, name, algorithm, err);
 	thread = worker_new("wipe");
 	w = work_new();
-	w->zero = zero;
+	w->zero = !strcmp(algorithm, "zero");
 	r = file_job_init(p, &w->j, name, NULL, err);
 	if (r == 0)
 		r = offload(thread, open_wipe, w, work_free, STUCK_MS);
-	if (r == 0)
-		r = by_us ? walk(thread, w, wipe_piece, progress, arg) : offload(thread, trim, w, work_free, STUCK_MS);
-	return end(thread, w, r, err);
-}
-
-/* ---- the image ---- */
-
-struct image_job {
-	struct file_job j;
-	int flags, fd;
-	bool create; /* it is to appear at commit */
-	uid_t uid;
-	gid_t gid;
-	mode_t mode;
-	char *temp;
-};
-
-static void image_free(void *arg)
-{
-	struct image_job *i = arg;
-
-	base_close_p(&i->fd);
-	free(i->temp);
-	file_job_clear(&i->j);
-	free(i);
-}
-
-static int open_image(void *arg)
-{
-	struct image_job *i = arg;
-	int dir = file_dir(&i->j), r = 0;
-
-	if (dir < 0)
-		return dir;
-	if (i->create) {
-		i->temp = xasprintf("." FILES_TEMP "%d-%p", getpid(), (void *)i);
-		i->fd = openat(dir, i->temp, O_RDWR | O_CREAT | O_EXCL | O_CLOEXEC, 0600);
-		if (i->fd >= 0)
-			flock(i->fd, LOCK_EX);
-	} else {
-		i->fd = openat(dir, i->j.name, (i->flags & O_ACCMODE) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
-	}
-	if (i->fd < 0)
-		r = error_set(&i->j.err, errno, "'%s/%s': %s", i->j.dir, i->j.name, strerror(errno));
-	close(dir);
-	return r;
-}
-
-/*
- * What was uploaded is new, or takes the place of what is there: that goes only when the new one is on the disk.  For a new one fsync(1) is the
- * user's, as after any cp.
- */
-static int commit_image(void *arg)
-{
-	struct image_job *i = arg;
-	int dir = file_dir(&i->j), r = 0;
-
-	if (dir < 0)
-		return dir;
-	if ((!(i->flags & O_CREAT) && fsync(i->fd) < 0) || (geteuid() == 0 && fchown(i->fd, i->uid, i->gid) < 0) ||
-	    fchmod(i->fd, i->mode) < 0)
-		r = -errno;
-	else if ((i->flags & O_CREAT) && renameat2(dir, i->temp, dir, i->j.name, RENAME_NOREPLACE) < 0)
-		r = errno == EINVAL && renameat(dir, i->temp, dir, i->j.name) == 0 ? 0 : -errno;
-	else if (!(i->flags & O_CREAT) && renameat(dir, i->temp, dir, i->j.name) < 0)
-		r = -errno;
-	if (r == 0 && !(i->flags & O_CREAT) && fsync(dir) < 0)
-		r = -errno;
-	if (r < 0)
-		error_set(&i->j.err, -r, "'%s/%s': %s", i->j.dir, i->j.name, strerror(-r));
-	else
-		free(take(&i->temp));
-	close(dir);
-	return r;
-}
-
-static int commit(struct bulk *b, struct error *err)
-{
-	struct image_job *i = b->priv;
-	int r;
-
-	if (!i->temp) /* it is in its place already */
-		return 0;
-	task_shield(1); /* what is half in its place must be known to be there or not */
-	r = offload(b->worker, commit_image, i, NULL, NO_TIMEOUT);
-	task_shield(-1);
-	if (r < 0)
-		error_move(err, &i->j.err);
-	return r;
-}
-
-/* On the bulk's thread, as the last. */
-static void close_image(struct bulk *b)
-{
-	struct image_job *i = b->priv;
-	int dir = i->temp ? file_dir(&i->j) : -1;
-
-	if (dir >= 0) {
-		unlinkat(dir, i->temp, 0);
-		close(dir);
-	}
-	image_free(i);
-}
-
-int files_image(struct pool *p, const char *name, int flags, const struct volume_spec *spec, struct bulk **out,
-		struct error *err)
-{
-	struct image_job *i = xcalloc(1, sizeof(*i));
-	static struct bulk_ops ops;
-	int r = file_job_init(p, &i->j, name, NULL, err);
-
-	i->fd = -1;
-	i->flags = flags;
-	i->create = flags & (O_CREAT | O_TRUNC);
-	if (spec) {
-		i->uid = spec->uid;
-		i->gid = spec->gid;
-		i->mode = spec->mode;
-	}
-	if (r == 0)
-		r = pool_offload(p, open_image, i, image_free, POOL_ASK_MS, err);
-	if (r == -ETIMEDOUT || r == -ECANCELED)
-		return r;
-	if (r < 0) {
-		if (i->j.err.code)
-			error_move(err, &i->j.err);
-		image_free(i);
-		return r;
-	}
-	*out = bulk_of_fd(i->fd, (flags & O_ACCMODE) != O_RDONLY);
-	if (!i->create) {
-		i->fd = -1;
-		image_free(i);
-		return 0;
-	}
-	ops = *(*out)->ops;
-	ops.close = close_image;
-	(*out)->ops = &ops;
-	(*out)->priv = i;
-	(*out)->commit = commit;
-	return 0;
+	if (r == 0 && (w->zero || !strcmp(algorithm, "random")))
+		r = walk(thread, w, wipe_piece, progress, arg);
+	else if (r == 0 && !strcmp(algorithm, "trim"))
+		r = offload(thread, trim, w, work_free, STUCK_MS);
+	else if (r == 0 && w->size)
+		said = scrub(w, algorithm, err);
+	r = end(thread, w, r, err);
+	return r == 0 ? said : r;
 }

@@ -95,8 +95,9 @@ static int fs_build(struct pool *p, bool overwrite, struct error *err)
 	if (r < 0)
 		return r;
 	if (any && (overwrite || !there.n))
-		return error_set(err, EINVAL,
-				 "the format is auto: say which file system is to be made, e.g. echo ext4 > source_format");
+		return error_set(
+			err, EINVAL,
+			"the format is auto: say which file system is to be made, e.g. echo ext4 > source_format");
 	if (!any && there.n && !overwrite)
 		return error_set(
 			err, EEXIST,

@@ -98,22 +98,7 @@ static int iscsi_find(struct pool *p, struct error *err)
 
 /* ---- iscsiadm ---- */
 
-struct login {
-	struct iscsi_portal portal;
-	char *iface;
-	struct buf password;
-};
-
-static void login_clear(struct login *l)
-{
-	iscsi_portal_clear(&l->portal);
-	free(l->iface);
-	if (l->password.n)
-		explicit_bzero(l->password.p, l->password.n);
-	buf_clear(&l->password);
-}
-
-static int step(const struct login *l, enum iscsi_step what, int sid, struct buf *out, struct error *err)
+static int step(const struct iscsi_login *l, enum iscsi_step what, int sid, struct buf *out, struct error *err)
 {
 	char **argv = iscsi_argv(what, &l->portal, l->iface, sid);
 	autobuf struct buf words = { 0 };
@@ -209,7 +194,7 @@ static int record_work(void *arg)
 				 (struct str){ buf_text(&w->password), w->password.n }, &now, &w->why);
 	if (r == 0)
 		r = record_replace(w, &now);
-	if (now.n)
+	if (now.p)
 		explicit_bzero(now.p, now.n);
 	return r < 0 && !w->why.code ? error_set(&w->why, -r, "%s: %s", w->path, strerror(-r)) : r;
 }
@@ -230,7 +215,7 @@ static int foreign_work(void *arg)
 }
 
 /* FN on the record, if there is one. */
-static int on_record(struct pool *p, const struct login *l, int (*fn)(void *arg), struct error *err)
+static int on_record(struct pool *p, const struct iscsi_login *l, int (*fn)(void *arg), struct error *err)
 {
 	struct record_work *w = xcalloc(1, sizeof(*w));
 	int r = record_find(w, &l->portal, pool_uuid(p));
@@ -252,14 +237,14 @@ static int on_record(struct pool *p, const struct login *l, int (*fn)(void *arg)
 
 /* ---- start and stop ---- */
 
-static void forget(const struct login *l)
+static void forget(const struct iscsi_login *l)
 {
 	(void)!step(l, ISCSI_NODE_DELETE, 0, NULL, NULL);
 	(void)!step(l, ISCSI_IFACE_DELETE, 0, NULL, NULL);
 }
 
 /* What a start that was cut off has left is of the same names: it is made anew. */
-static int make_records(struct pool *p, const struct login *l, struct error *err)
+static int make_records(struct pool *p, const struct iscsi_login *l, struct error *err)
 {
 	int r = on_record(p, l, foreign_work, err);
 
@@ -279,21 +264,6 @@ static int make_records(struct pool *p, const struct login *l, struct error *err
 	return r;
 }
 
-static int login_of(struct pool *p, struct login *l, struct error *err)
-{
-	struct secret *s;
-	int r = iscsi_portal_of(pool_node(p), &l->portal, err);
-
-	l->iface = iface_of(p);
-	if (r < 0 || !l->portal.user)
-		return r;
-	s = pool_secret(p, err);
-	if (!s)
-		return err && err->code ? -err->code : -ENOENT;
-	buf_add(&l->password, s->value.p, s->value.n);
-	return 0;
-}
-
 static int iscsi_refresh(struct pool *p, struct error *err)
 {
 	struct scsi_work *w = work_of(p, err);
@@ -305,7 +275,7 @@ static int iscsi_refresh(struct pool *p, struct error *err)
 static int iscsi_stop(struct pool *p, struct error *err)
 {
 	struct scsi_work *w = work_of(p, err);
-	struct login l = { 0 };
+	struct iscsi_login l = { 0 };
 	int r = w ? scsi_work_run(p, w, find_ours_work, POOL_ASK_MS, err) : -EINVAL;
 
 	if (r < 0)
@@ -319,15 +289,16 @@ static int iscsi_stop(struct pool *p, struct error *err)
 	if (r == 0)
 		forget(&l);
 	scsi_work_free(w);
-	login_clear(&l);
+	iscsi_login_clear(&l);
 	return error_in(err, r, "log out");
 }
 
 static int iscsi_start(struct pool *p, struct error *err)
 {
-	struct login l = { 0 };
-	int r = login_of(p, &l, err);
+	struct iscsi_login l = { 0 };
+	int r = iscsi_login_of(p, &l, err);
 
+	l.iface = iface_of(p);
 	if (r == 0)
 		r = make_records(p, &l, err);
 	if (r == 0)
@@ -338,7 +309,7 @@ static int iscsi_start(struct pool *p, struct error *err)
 		(void)!iscsi_stop(p, NULL);
 		task_shield(-1);
 	}
-	login_clear(&l);
+	iscsi_login_clear(&l);
 	if (r < 0)
 		return r;
 	r = iscsi_refresh(p, err);
@@ -367,13 +338,27 @@ static int iscsi_image(struct pool *p, const char *name, int flags, const struct
 	return w ? scsi_work_image(p, w, name, flags, out, err) : -EINVAL;
 }
 
+/* mode='direct': past the kernel's session, as libvirt has it. */
+static int disk_of(struct pool *p, const char *name, const struct volume_info *now, struct node *disk,
+		   struct error *err)
+{
+	const char *lun = strrchr(name, ':');
+	uint64_t number;
+
+	if (!node_is(disk, "source/@mode", "direct"))
+		return lun_disk(p, name, now, disk, err);
+	if (!lun || u64_parse(str_of(lun + 1), 0, 16383, &number, NULL) < 0)
+		return error_set(err, ENOTSUP, "source: mode 'direct' cannot reach a LUN of such a number: '%s'", name);
+	return iscsi_disk(pool_node(p), (unsigned)number, disk, err);
+}
+
 /* ---- which targets there are ---- */
 
 static int iscsi_discover(struct str spec, struct buf *xml, struct error *err)
 {
 	autodoc struct doc *doc = doc_parse(str_of("<sources/>"), "sources", NULL);
 	autobuf struct buf said = { 0 };
-	struct login l = { 0 };
+	struct iscsi_login l = { 0 };
 	int r = iscsi_spec_of(spec, &l.portal, err);
 
 	if (r == 0 && (l.portal.initiator || l.portal.user))
@@ -388,7 +373,7 @@ static int iscsi_discover(struct str spec, struct buf *xml, struct error *err)
 		iscsi_targets_parse((struct str){ buf_text(&said), said.n }, &l.portal, doc_root(doc));
 		doc_print(doc, xml);
 	}
-	login_clear(&l);
+	iscsi_login_clear(&l);
 	return r;
 }
 
@@ -410,6 +395,6 @@ const struct pool_driver iscsi_pool = {
 	.usage = lun_usage,
 	.wipe = lun_wipe,
 	.image = iscsi_image,
-	.disk = lun_disk,
+	.disk = disk_of,
 	.discover = iscsi_discover,
 };

@@ -17,6 +17,14 @@ struct iscsi_portal {	   /* texts are owned */
 	char *initiator;   /* who we are; NULL: as this machine is called */
 	char *user;	   /* CHAP; NULL: none */
 };
+struct iscsi_login {
+	struct iscsi_portal portal;
+	char *iface;	     /* of open-iscsi */
+	struct buf password; /* of portal.user */
+};
+/* With the value of the pool's secret. */
+int iscsi_login_of(struct pool *p, struct iscsi_login *out, struct error *err);
+void iscsi_login_clear(struct iscsi_login *l);
 int iscsi_portal_of(const struct node *pool, struct iscsi_portal *out, struct error *err);
 void iscsi_portal_clear(struct iscsi_portal *p);
 void iscsi_portal_free(struct iscsi_portal *p);
@@ -28,6 +36,9 @@ int iscsi_source_store(struct node *pool, struct str text, struct error *err);
 int iscsi_spec_of(struct str spec, struct iscsi_portal *out, struct error *err);
 /* Adds what `TARGET` at P would be as a pool's <source>, once. */
 void iscsi_source_add(struct node *sources, const struct iscsi_portal *p, const char *iqn);
+
+/* DISK becomes that of LUN NUMBER, opened by the hypervisor itself. */
+int iscsi_disk(const struct node *pool, unsigned number, struct node *disk, struct error *err);
 
 /* ---- iscsi_argv.c: iscsiadm's command lines and files; nothing here waits ---- */
 
@@ -58,5 +69,47 @@ char *iscsi_reason(struct str words);
 
 /* The session to P, preferring one made through IFACE (OURS_ONLY: no other): its number, *HOST its SCSI host; -ENOENT. */
 int iscsi_session_find(const char *sys, const struct iscsi_portal *p, const char *iface, bool ours_only, int *host);
+
+/* ---- iscsi_lun.c: sessions of our own, by libiscsi; on the thread of whoever opened it ---- */
+
+struct lun_session;
+struct lun {
+	unsigned number, type; /* type: SCSI's; 0 is a disk, 5 a CD-ROM */
+	uint32_t block;	       /* bytes */
+	uint64_t blocks;
+	uint32_t most, most_same, most_unmap; /* blocks that one command may move, zero, unmap */
+	bool can_unmap, unmapped_is_zero;
+	char *id; /* scsi_id; NULL: it has none */
+};
+/* Logs in, and gives up after TIMEOUT_MS, as does each question below.  DISCOVERY: only to ask for targets.  An error of the transport
+ * is -ENOTCONN: then only lun_close may follow. */
+int lun_open(const struct iscsi_login *l, bool discovery, int64_t timeout_ms, struct lun_session **out,
+	     struct error *err);
+void lun_close(struct lun_session *s); /* logs out when the server still answers.  NULL is fine */
+int lun_targets(struct lun_session *s, struct vec *names, struct error *err); /* owned texts */
+int lun_numbers(struct lun_session *s, unsigned **numbers, size_t *n, struct error *err);
+/* -ENODEV: nothing is connected there, or it is no disk. */
+int lun_look(struct lun_session *s, unsigned number, struct lun *out, struct error *err);
+/* N is a multiple of the block size, and not more than L->most blocks. */
+int lun_read(struct lun_session *s, const struct lun *l, uint64_t block, void *p, size_t n, struct error *err);
+int lun_write(struct lun_session *s, const struct lun *l, uint64_t block, const void *p, size_t n, struct error *err);
+int lun_sync(struct lun_session *s, const struct lun *l, struct error *err);
+/* The blocks are given back (UNMAP), or read as zero from now on; -ENOTSUP. */
+int lun_unmap(struct lun_session *s, const struct lun *l, uint64_t block, uint32_t n, struct error *err);
+int lun_zero(struct lun_session *s, const struct lun *l, uint64_t block, uint32_t n, struct error *err);
+
+/* ---- iscsi_bytes.c: the same by bytes, at any offset, over a session that comes back by itself ---- */
+
+struct lun_bytes;
+int lun_bytes_open(struct iscsi_login *l, unsigned number, struct lun_bytes **out,
+		   struct error *err); /* takes what is in L */
+void lun_bytes_close(struct lun_bytes *b);
+uint64_t lun_bytes_size(const struct lun_bytes *b);
+int lun_bytes_read(struct lun_bytes *b, char *p, size_t n, uint64_t off, struct error *err);
+int lun_bytes_write(struct lun_bytes *b, const char *p, size_t n, uint64_t off, struct error *err);
+int lun_bytes_zero(struct lun_bytes *b, uint64_t off, uint64_t n, struct error *err);
+int lun_bytes_discard(struct lun_bytes *b, uint64_t off, uint64_t n, struct error *err); /* -ENOTSUP */
+int lun_bytes_sync(struct lun_bytes *b, struct error *err);
+struct bulk *lun_bytes_bulk(struct lun_bytes *b, bool writable); /* B is its own */
 
 #endif

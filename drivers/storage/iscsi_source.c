@@ -28,6 +28,32 @@ char *iscsi_portal_text(const struct iscsi_portal *p)
 	return strchr(p->host, ':') ? xasprintf("[%s]:%s", p->host, p->port) : xasprintf("%s:%s", p->host, p->port);
 }
 
+int iscsi_login_of(struct pool *p, struct iscsi_login *out, struct error *err)
+{
+	struct secret *s;
+	int r;
+
+	*out = (struct iscsi_login){ 0 };
+	r = iscsi_portal_of(pool_node(p), &out->portal, err);
+	if (r < 0 || !out->portal.user)
+		return r;
+	s = pool_secret(p, err);
+	if (!s)
+		return err && err->code ? -err->code : -ENOENT;
+	buf_add(&out->password, s->value.p, s->value.n);
+	return 0;
+}
+
+void iscsi_login_clear(struct iscsi_login *l)
+{
+	iscsi_portal_clear(&l->portal);
+	free(l->iface);
+	if (l->password.n)
+		explicit_bzero(l->password.p, l->password.n);
+	buf_clear(&l->password);
+	*l = (struct iscsi_login){ 0 };
+}
+
 /* They become arguments, and names of files in open-iscsi's database. */
 static int check_word(const char *what, const char *text, const char *also, struct error *err)
 {
@@ -210,4 +236,30 @@ void iscsi_source_add(struct node *sources, const struct iscsi_portal *p, const 
 	node_set(source, "device/@path", iqn);
 	if (p->initiator)
 		node_set(source, "initiator/iqn/@name", p->initiator);
+}
+
+/* ---- a guest's disk that its hypervisor opens itself ---- */
+
+int iscsi_disk(const struct node *pool, unsigned number, struct node *disk, struct error *err)
+{
+	const struct node *secret = node_first(pool, "source/auth/secret");
+	struct iscsi_portal p;
+	int r = iscsi_portal_of(pool, &p, err);
+
+	if (r == 0) {
+		node_set(disk, "@type", "network");
+		node_set(disk, "source/@protocol", "iscsi");
+		node_setf(disk, "source/@name", "%s/%u", p.iqn, number);
+		node_set(disk, "source/host/@name", p.host);
+		node_set(disk, "source/host/@port", p.port);
+		if (p.user) {
+			node_set(disk, "source/auth/@username", p.user);
+			node_set(disk, "source/auth/secret/@type", "iscsi");
+			node_set(disk, "source/auth/secret/@usage", node_get(secret, "@usage"));
+			node_set(disk, "source/auth/secret/@uuid", node_get(secret, "@uuid"));
+		}
+		node_set(disk, "source/initiator/iqn/@name", p.initiator);
+	}
+	iscsi_portal_clear(&p);
+	return r;
 }

@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Pools of type scsi: the disks of a SCSI host adapter, which may be a virtual Fibre Channel port that is made for the pool. */
-#include <dirent.h>
 #include <stdio.h>
 
 #include "engine/units.h"

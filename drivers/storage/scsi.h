@@ -21,8 +21,8 @@ int sys_write(const char *dir, const char *name, const char *text, struct error 
 int sys_names(const char *dir, const char *prefix, struct vec *out);
 
 /* The disks and CD-ROMs of host HOST as volumes "unit:BUS:TARGET:LUN", whose path is that of a link in TARGET (the pool's target/path), or
- * a node when TARGET is /dev.  -ENOENT when there are some and TARGET has links to none. */
-int scsi_list(const char *sys, int host, const char *target, struct listing *out, struct error *err);
+ * a node when TARGET is /dev.  *WITHOUT: how many have no link there; -ENOENT when none has one. */
+int scsi_list(const char *sys, int host, const char *target, struct listing *out, unsigned *without, struct error *err);
 /* Asks the bus for what is new, and each disk for its size. */
 int scsi_rescan(const char *sys, int host, struct error *err);
 bool scsi_host_there(const char *sys, int host);
@@ -66,6 +66,7 @@ struct scsi_work {
 	char *iface;
 	void (*free_portal)(struct iscsi_portal *portal);
 	int (*host)(struct scsi_work *w, struct error *err); /* the host's number */
+	unsigned without;				     /* disks that have no link (yet) */
 	int number, session; /* of the host, of the session (iscsi), as far as it was found */
 	struct listing list;
 	struct error why;

@@ -51,26 +51,6 @@ int scsi_work_run(struct pool *p, struct scsi_work *w, int (*fn)(void *w), int64
 
 /* ---- what is there ---- */
 
-static int list_work(void *arg)
-{
-	struct scsi_work *w = arg;
-	int host = w->host(w, &w->why);
-
-	return host < 0 ? host : scsi_list(w->sys, host, w->target, &w->list, &w->why);
-}
-
-int scsi_work_list(struct pool *p, struct scsi_work *w, struct listing *out, struct error *err)
-{
-	int r = scsi_work_run(p, w, list_work, POOL_ASK_MS, err);
-
-	if (r < 0)
-		return r;
-	*out = w->list;
-	w->list = (struct listing){ 0 };
-	scsi_work_free(w);
-	return 0;
-}
-
 static int rescan_work(void *arg)
 {
 	struct scsi_work *w = arg;
@@ -89,6 +69,46 @@ static int wait_udev(struct error *err)
 	if (r != -ECANCELED)
 		return 0;
 	error_move(err, &why);
+	return r;
+}
+
+static int list_work(void *arg)
+{
+	struct scsi_work *w = arg;
+	int host, r;
+
+	listing_clear(&w->list);
+	error_clear(&w->why);
+	w->without = 0;
+	host = w->host(w, &w->why);
+	if (host < 0)
+		return host;
+	r = scsi_list(w->sys, host, w->target, &w->list, &w->without, &w->why);
+	return r == -ENOENT && w->without ? 0 : r; /* what is to be said stays in w->why */
+}
+
+int scsi_work_list(struct pool *p, struct scsi_work *w, struct listing *out, struct error *err)
+{
+	int r = scsi_work_run(p, w, list_work, POOL_ASK_MS, err);
+
+	if (r < 0)
+		return r;
+	if (w->without) { /* somebody has just logged in, or plugged it */
+		r = wait_udev(err);
+		if (r < 0)
+			scsi_work_free(w);
+		else
+			r = scsi_work_run(p, w, list_work, POOL_ASK_MS, err);
+	}
+	if (r < 0)
+		return r;
+	r = -w->why.code;
+	error_move(r < 0 ? err : NULL, &w->why);
+	if (r == 0) {
+		*out = w->list;
+		w->list = (struct listing){ 0 };
+	}
+	scsi_work_free(w);
 	return r;
 }
 
@@ -156,8 +176,10 @@ int lun_wipe(struct pool *p, const char *name unused, const struct volume_info *
 	return block_wipe(p, now->path, algorithm, progress, arg, err);
 }
 
-int lun_disk(struct pool *p unused, const char *name unused, const struct volume_info *now, struct node *disk,
-	     struct error *err unused)
+int lun_disk(struct pool *p, const char *name unused, const struct volume_info *now, struct node *disk,
+	     struct error *err)
 {
+	if (node_is(disk, "source/@mode", "direct") && !str_eq(node_get(pool_node(p), "@type"), "iscsi"))
+		return error_set(err, EINVAL, "source: mode 'direct' is for volumes of a pool of type iscsi");
 	return block_disk(now->path, disk);
 }

@@ -177,14 +177,14 @@ static char *node_of(const char *device)
 	return node;
 }
 
-int scsi_list(const char *sys, int host, const char *target, struct listing *out, struct error *err)
+int scsi_list(const char *sys, int host, const char *target, struct listing *out, unsigned *without, struct error *err)
 {
 	autofree char *dir = xasprintf("%s/bus/scsi/devices", sys), *prefix = xasprintf("%d:", host);
 	struct vec names = { 0 };
 	struct links links = { 0 };
-	unsigned without = 0;
 	int r = sys_names(dir, prefix, &names);
 
+	*without = 0;
 	if (r < 0)
 		return error_set(err, -r, "the devices of SCSI host %d cannot be listed: %s: %s", host, dir,
 				 strerror(-r));
@@ -197,14 +197,14 @@ int scsi_list(const char *sys, int host, const char *target, struct listing *out
 		if (path)
 			add_lun(out, device, names.at[i], node, path);
 		else if (node)
-			without++;
+			(*without)++;
 	}
-	if (without && !out->n)
+	if (*without && !out->n)
 		r = error_set(
 			err, ENOENT,
 			"%s has a link to none of the %u disks of SCSI host %d: set target to another directory of "
 			"/dev/disk, or to /dev",
-			target, without, host);
+			target, *without, host);
 	vec_clear(&names, free);
 	links_clear(&links);
 	return r;

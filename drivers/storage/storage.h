@@ -35,6 +35,9 @@ char *mounted_source(const char *path);
  * (strv_free): what is in the tests of the command lines.  SECRETS: descriptor numbers in the child for spec->secret, ->backing_secret,
  * ->from_secret. */
 char **image_create_argv(const struct volume_spec *spec, const char *path, const int secrets[3], struct error *err);
+/* The command after it that fills the image from spec->from_path, where one side is encrypted; NULL: the first does it all. */
+char **image_fill_argv(const struct volume_spec *spec, const char *path, const int secrets[3]);
+const char *image_driver(const char *format); /* what QEMU calls it: raw for iso, vpc for vhd */
 void strv_free(char **argv);
 /* Makes it: the file is new (fails if it exists), formatted, owned by spec->uid and ->gid.  On failure it is gone.  Cancelled: the program is
  * killed.  BLOCK: PATH is a device that stays. */

@@ -5,10 +5,12 @@
 #include <dirent.h>
 #include <sys/statfs.h>
 
+#include "fs/bytes.h"
 #include "fs/scratch.h"
 
 #define SETTLE_MS  200
 #define V9FS_MAGIC 0x01021997
+#define BYTES_MS   30000 /* for storage to answer */
 
 int p9_may(const struct place *at, const struct who *who, int bits, struct error *err)
 {
@@ -76,6 +78,10 @@ static int stat_of(const struct place *at, uint64_t scratch, struct stat *st, st
 			return error_set(err, ESTALE, "it was removed");
 	}
 	place_stat(at, st);
+	if (at->slot->entry->kind == ENTRY_BYTES) {
+		bytes_stat(at, st);
+		return 0;
+	}
 	st->st_size = place_size(at);
 	st->st_blocks = (st->st_size + 511) / 512;
 	return 0;
@@ -149,6 +155,10 @@ static int set_size(struct p9_fid *f, const struct place *at, uint64_t size, str
 		return r;
 	if (slot_is_dir(at->slot))
 		return -EISDIR;
+	if (f->h && f->h->bytes) {
+		struct bytes_op op = { .what = BYTES_TRUNCATE, .off = size };
+		return bytes_do(f->h->bytes, &op, NULL, BYTES_MS, err);
+	}
 	if (f->h)
 		return handle_truncate(f->h, size, err);
 	return at->slot->entry->kind == ENTRY_DOC && size ? -EPERM : 0;

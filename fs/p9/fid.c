@@ -2,6 +2,7 @@
 /* Fids: attach, walk, clunk. */
 #include "p9.h"
 
+#include "fs/bytes.h"
 #include "fs/names.h"
 #include "fs/scratch.h"
 
@@ -281,6 +282,12 @@ static void last_flush(struct p9_fid *f)
 	autoerror struct error err = { 0 };
 	struct place at;
 
+	/* a client that can say nothing more of it closes what is whole (v9fs); one of ours has synced it */
+	if (f->h && f->h->bytes && !f->conn->own && !f->conn->closed && bytes_dirty(f->h->bytes) &&
+	    bytes_commit(f->h->bytes, &err) < 0) {
+		at = p9_place(f);
+		record_failure(&at, &f->who, &err);
+	}
 	if (!f->h || !handle_dirty(f->h) || !f->at.obj || f->at.obj->gone)
 		return;
 	if (handle_flush(f->h, &f->who, true, &err) < 0) {

@@ -4,9 +4,12 @@
 
 #include <fcntl.h>
 
+#include "fs/bytes.h"
 #include "fs/names.h"
 #include "fs/scratch.h"
 #include "fs/stream.h"
+
+#define BYTES_MS 30000 /* for storage to answer */
 
 /* ---- waiting for an object to change ---- */
 
@@ -201,6 +204,10 @@ int p9_read(struct p9_req *q, struct p9_msg *out, struct error *err)
 		return error_set(err, EBADF, "fid %u is not open for reading", f->id);
 	} else if (f->h->slot && f->h->slot->entry->kind == ENTRY_STREAM) {
 		r = read_stream(q, f, n, err);
+	} else if (f->h->bytes) {
+		struct bytes_op op = { .what = BYTES_READ, .n = n, .off = q->msg.offset };
+		int64_t k = bytes_do(f->h->bytes, &op, &q->text, BYTES_MS, err);
+		r = k < 0 ? k : 0;
 	} else {
 		r = handle_read(f->h, &f->who, q->msg.offset, n, &got, err);
 		if (r == 0)
@@ -259,6 +266,12 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 		r = write_stream(f, q->msg.data, err);
 		if (r >= 0)
 			out->count = r;
+	} else if (f->h->bytes) {
+		struct bytes_op op = {
+			.what = BYTES_WRITE, .p = (char *)q->msg.data.p, .n = q->msg.data.n, .off = q->msg.offset
+		};
+		int64_t k = bytes_do(f->h->bytes, &op, NULL, BYTES_MS, err);
+		r = k < 0 ? k : 0;
 	} else {
 		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
 	}
@@ -272,7 +285,9 @@ int p9_fsync(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	autofid struct p9_fid *f = NULL;
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
-	if (r == 0 && f->h && handle_dirty(f->h)) {
+	if (r == 0 && f->h && f->h->bytes) {
+		r = bytes_dirty(f->h->bytes) ? bytes_commit(f->h->bytes, err) : 0;
+	} else if (r == 0 && f->h && handle_dirty(f->h)) {
 		r = handle_flush(f->h, &f->who, true, err);
 		if (r < 0 && r != -ECANCELED)
 			failed(f, r, err);

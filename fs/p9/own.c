@@ -31,7 +31,7 @@ static int walk_to(struct p9_req *q, struct p9_fid *f, struct error *err)
 		return r;
 	f->who = from->who;
 	p9_fid_move(f, &at, scratch);
-	return scratch ? -EOPNOTSUPP : 0;
+	return 0;
 }
 
 static void fid_clear(struct p9_fid *f)
@@ -55,7 +55,8 @@ static enum p9_kind kind_of(const struct slot *s)
 static uint32_t kept_facets(const struct slot *s)
 {
 	const struct entry *e = s->entry;
-	bool keeps = e->fresh == KEEP && e->kind != ENTRY_STREAM && e->kind != ENTRY_BYTES && !e->fleeting && !slot_settles(s);
+	bool keeps = e->fresh == KEEP && e->kind != ENTRY_STREAM && e->kind != ENTRY_BYTES && !e->fleeting &&
+		     !slot_settles(s);
 
 	return keeps ? s->facets | F_ACCESS : 0;
 }
@@ -80,7 +81,11 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r < 0)
 		return r;
 	at = p9_place(&f);
-	out->qid = p9_qid_of(&at, 0);
+	out->qid = p9_qid_of(&at, f.scratch);
+	if (f.scratch) { /* a file that an editor made: it is opened */
+		out->mode = P9_DOC;
+		return p9_attr_of(&at, f.scratch, &out->attr, err);
+	}
 	out->flags = kept_facets(at.slot);
 	out->mode = kind_of(at.slot);
 	if (at.slot->entry->kind == ENTRY_LINK)
@@ -105,6 +110,8 @@ int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
 	struct place at;
 	int r = walk_to(q, &f, err);
 
+	if (r == 0 && f.scratch)
+		r = -EOPNOTSUPP;
 	if (r == 0)
 		r = p9_open(&f, O_WRONLY | (q->msg.flags & (O_TRUNC | O_APPEND | O_NONBLOCK)), err);
 	if (r < 0)
@@ -131,8 +138,7 @@ int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
 /* ---- listings ---- */
 
 /* qid, cursor, name, attributes, facets, kind, and the content if it is small and there without waiting (else length ~0). */
-static void add_node(struct buf *out, const struct place *at, uint64_t cursor, const char *name,
-		     const struct who *who)
+static void add_node(struct buf *out, const struct place *at, uint64_t cursor, const char *name, const struct who *who)
 {
 	const struct entry *e = at->slot->entry;
 	bool file =
@@ -182,7 +188,7 @@ int p9_list(struct p9_req *q, struct p9_msg *out, struct error *err)
 	char name[256];
 	int r = walk_to(q, &f, err);
 
-	if (r == 0 && !slot_is_dir(f.at.slot))
+	if (r == 0 && (f.scratch || !slot_is_dir(f.at.slot)))
 		r = -ENOTDIR;
 	if (r == 0)
 		r = p9_open(&f, O_RDONLY, err);

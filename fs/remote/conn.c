@@ -8,8 +8,8 @@
 #include "engine/loop.h"
 #include "engine/units.h"
 
-#define PING_MS	      5000  /* how often the other side is asked for a sign of life while something is awaited */
-#define SILENT_MS     15000 /* then it is lost */
+#define PING_MS	       5000  /* how often the other side is asked for a sign of life while something is awaited */
+#define SILENT_MS      15000 /* then it is lost */
 #define BACKOFF_MIN_MS 500
 #define BACKOFF_MAX_MS 30000
 
@@ -151,10 +151,11 @@ static void cut_calls(struct remote *r)
 static int lost(struct remote *r, const struct rcall *c, struct error *err)
 {
 	if (c && c->r == -EIO)
-		return error_set(err, EIO,
-				 "the connection to %s broke before it answered: whether it was done is not known; look before "
-				 "you do it again",
-				 r->uri);
+		return error_set(
+			err, EIO,
+			"the connection to %s broke before it answered: whether it was done is not known; look before "
+			"you do it again",
+			r->uri);
 	return error_set(err, EHOSTUNREACH, "%s is not connected%s%s", r->uri, r->error_text ? ": " : "",
 			 r->error_text ? r->error_text : "");
 }
@@ -339,6 +340,7 @@ void remote_start(struct remote *r)
 	if (r->task || r->closing)
 		return;
 	r->refs++;
+	enter(r, REMOTE_CONNECTING, NULL);
 	task_start(keep_up, r);
 }
 

@@ -317,7 +317,9 @@ static int names_call(struct call *c, uint32_t fid, struct p9_msg *m, struct err
 
 static int run_mkdir(struct call *c, struct error *err)
 {
-	struct p9_msg m = { .type = P9_TMKDIR, .dfid = remote_fid(c->remote->r), .name = str_of(c->name), .mode = c->mode };
+	struct p9_msg m = {
+		.type = P9_TMKDIR, .dfid = remote_fid(c->remote->r), .name = str_of(c->name), .mode = c->mode
+	};
 	int r = names_call(c, m.dfid, &m, err);
 
 	return r == 0 ? run_lookup(c, err) : r;
@@ -346,7 +348,9 @@ void remote_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 
 static int run_unlink(struct call *c, struct error *err)
 {
-	struct p9_msg m = { .type = P9_TUNLINKAT, .dfid = remote_fid(c->remote->r), .name = str_of(c->name), .flags = c->mode };
+	struct p9_msg m = {
+		.type = P9_TUNLINKAT, .dfid = remote_fid(c->remote->r), .name = str_of(c->name), .flags = c->mode
+	};
 
 	return names_call(c, m.dfid, &m, err);
 }

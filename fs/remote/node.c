@@ -445,7 +445,8 @@ int rnode_attr(struct rnode *n, struct error *err)
 		rnode_drop(n);
 		return error_set(err, ESTALE, "it is another now");
 	}
-	take_attr(n, &c->reply.attr, c->reply.flags, n->parent ? (c->reply.mode <= P9_BYTES ? c->reply.mode : P9_VALUE) : P9_DIR);
+	take_attr(n, &c->reply.attr, c->reply.flags,
+		  n->parent ? (c->reply.mode <= P9_BYTES ? c->reply.mode : P9_VALUE) : P9_DIR);
 	return 0;
 }
 

@@ -25,13 +25,13 @@ struct rnode { /* a node of the other tree */
 	uint32_t facets; /* what it depends on; 0: nothing of it is kept */
 	enum p9_kind kind;
 	bool attr_known, text_known, listed; /* as the other end said last, and has not taken back */
-	bool told; /* the kernel may keep its attributes */
+	bool told;			     /* the kernel may keep its attributes */
 	bool gone;
-	bool hidden; /* it was not listed, but answers to its name */
+	bool hidden;   /* it was not listed, but answers to its name */
 	unsigned refs; /* its place in the tree, and requests */
 	struct buf text;
 	struct hash *children;
-	struct vec order; /* the same, as they were listed; numbers grow */
+	struct vec order;	/* the same, as they were listed; numbers grow */
 	LIST_ENTRY(rnode) same; /* of one object there */
 };
 
@@ -53,7 +53,7 @@ struct remote {
 	struct hash *nodes, *serials; /* by number; by the object's serial: the first of a list */
 	uint64_t last_number;
 	struct waitq changed; /* the state */
-	struct task *task; /* connects, and again */
+	struct task *task;    /* connects, and again */
 	int64_t heard_ms;
 	bool closing;
 	unsigned refs;
@@ -66,8 +66,9 @@ struct remote {
 struct remote *remote_new(const char *uri); /* nothing is connected yet; -EINVAL in remote_check */
 int remote_check(const char *uri, struct error *err);
 void remote_unref(struct remote *r);
-void remote_free(struct remote *r);   /* ends it; NULL is fine */
-void remote_start(struct remote *r);  /* connects in the background, and again whenever it is lost, less and less often */
+void remote_free(struct remote *r); /* ends it; NULL is fine */
+void remote_start(
+	struct remote *r); /* connects in the background, and again whenever it is lost, less and less often */
 void remote_stop(struct remote *r, const char *why);
 /* Connected, or -EHOSTUNREACH at once when it is lost, or after TIMEOUT_MS.  Task. */
 int remote_ready(struct remote *r, int64_t timeout_ms, struct error *err);

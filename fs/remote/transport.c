@@ -119,15 +119,35 @@ static int open_ssh(const char *where, int *fd, struct error *err)
 	const char *colon = strrchr(where, ':');
 	bool port = colon && !strchr(colon, ']') && !strchr(colon, '/');
 	autofree char *host = port ? xstrndup(where, colon - where) : xstrdup(where);
-	const char *argv[] = { "ssh",	       "-oBatchMode=yes", "-oConnectTimeout=15", "-oServerAliveInterval=5",
-			       "-oServerAliveCountMax=3", "-T",	  "-p",			 port ? colon + 1 : "22",
-			       "--",	       host,		  "domfs",		 "connect",
+	const char *argv[] = { "ssh",
+			       "-oBatchMode=yes",
+			       "-oConnectTimeout=15",
+			       "-oServerAliveInterval=5",
+			       "-oServerAliveCountMax=3",
+			       "-T",
+			       "-p",
+			       port ? colon + 1 : "22",
+			       "--",
+			       host,
+			       "domfs",
+			       "connect",
 			       NULL };
-	const char *plain[] = { "ssh", "-oBatchMode=yes", "-oConnectTimeout=15", "-oServerAliveInterval=5",
-				"-oServerAliveCountMax=3", "-T", "--", host, "domfs", "connect", NULL };
+	const char *plain[] = { "ssh",
+				"-oBatchMode=yes",
+				"-oConnectTimeout=15",
+				"-oServerAliveInterval=5",
+				"-oServerAliveCountMax=3",
+				"-T",
+				"--",
+				host,
+				"domfs",
+				"connect",
+				NULL };
 	int pair[2];
 	struct spawn_fd fds[2];
-	struct spawn s = { .argv = port ? argv : plain, .env = (const char *const *)environ, .fds = fds, .nfds = 2, .session = true };
+	struct spawn s = {
+		.argv = port ? argv : plain, .env = (const char *const *)environ, .fds = fds, .nfds = 2, .session = true
+	};
 	struct process *p;
 	pid_t pid;
 

@@ -193,6 +193,11 @@ static const struct entry host_entries[] = {
 	VALUE("memory_free", 0444, memory_free_show, NULL, .fresh = LIVE, .doc = "bytes that a new guest could have"),
 	VALUE("uptime", 0444, uptime_show, NULL, .fresh = LIVE, .doc = "seconds since it was started"),
 	VALUE("load", 0444, load_show, NULL, .fresh = LIVE, .doc = "the load averages of 1, 5 and 15 minutes"),
+	DIR("storage", 0755, &storage_dir, .doc = "the types of storage pools"),
+	VALUE("storage_capabilities", 0444, storage_capabilities_show, NULL, .fresh = LIVE,
+	      .doc = "what each type of pool can: libvirt's storagepoolCapabilities"),
+	VALUE("storage_discover", 0600, storage_discover_show, storage_discover_store, .fresh = LIVE,
+	      .doc = "write TYPE, or TYPE HOST[:PORT]: what could be a pool of it is then read here, as libvirt's <sources>"),
 	DIR("drivers", 0755, &drivers_dir, .doc = "the hypervisors that this build can drive"),
 	{ 0 },
 };

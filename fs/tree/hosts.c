@@ -3,13 +3,13 @@
  * hosts/NAME/: other hosts.  Beside the files of this table such a directory shows the root of the other tree (fuse_attr.c).  Its definition
  * is its uri; only its owner goes in, as whoever does acts there with the rights of that connection.
  */
+#include "fs/hosts.h"
 #include "engine/event.h"
 #include "engine/record.h"
 #include "engine/store.h"
-#include "fs/hosts.h"
 #include "tree.h"
 
-#define KIND	 "hosts"
+#define KIND	  "hosts"
 #define HOST_MODE 0700
 
 struct host {
@@ -251,16 +251,19 @@ static int error_show(const struct place *at, struct buf *out, struct error *err
 
 static const struct entry host_entries[] = {
 	VALUE("state", 0444, state_show, NULL, .facets = F_STATE, .doc = "idle, connecting, connected or lost"),
-	VALUE("uri", 0644, uri_show, uri_store, .facets = F_DOC, .doc = "where it is: ssh://[USER@]HOST[:PORT] and others; writing it connects"),
+	VALUE("uri", 0644, uri_show, uri_store, .facets = F_DOC,
+	      .doc = "where it is: ssh://[USER@]HOST[:PORT] and others; writing it connects"),
 	VALUE("link", 0444, link_show, NULL, .facets = F_STATE, .doc = "by what it is connected, and why by that"),
-	VALUE("latency", 0444, latency_show, NULL, .facets = F_STATE, .doc = "nanoseconds of a round trip when it was connected"),
+	VALUE("latency", 0444, latency_show, NULL, .facets = F_STATE,
+	      .doc = "nanoseconds of a round trip when it was connected"),
 	VALUE("error", 0444, error_show, NULL, .facets = F_ERROR | F_STATE, .doc = "why it is not connected"),
 	{ 0 },
 };
 
 static const struct dir_type host_dir_type = { .entries = host_entries };
-static const struct entry host_entry = DIR("HOST", HOST_MODE, &host_dir_type, .facets = F_STATE | F_DOC | F_NAMES,
-					   .doc = "another host; mkdir, then write its uri: its own tree is then in it");
+static const struct entry host_entry =
+	DIR("HOST", HOST_MODE, &host_dir_type, .facets = F_STATE | F_DOC | F_NAMES,
+	    .doc = "another host; mkdir, then write its uri: its own tree is then in it");
 
 const struct dir_type hosts_dir = {
 	.child = &host_entry,

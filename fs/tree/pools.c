@@ -236,23 +236,19 @@ static const struct entry pool_entries[] = {
 	PROPS(&pool_schema, row_show, row_store),
 	{ 0 },
 };
-
-void pool_statfs(struct pool *p, struct statvfs *st)
+/* One that does not answer is told as it was last known. */
+static void pool_statfs(const struct place *at, int64_t timeout_ms, struct statvfs *st)
 {
+	struct pool *p = at->obj->kind == OBJ_VOLUME ? volume_of(at->obj)->pool : pool_of(at->obj);
+
+	pool_usage_settle(p, timeout_ms);
 	st->f_blocks = p->usage.capacity / st->f_frsize;
-	st->f_bfree = st->f_bavail = p->usage.available / st->f_frsize;
-	pool_usage_soon(p); /* the next one sees what is now */
+	st->f_bavail = p->usage.available / st->f_frsize;
+	st->f_bfree =
+		p->usage.capacity > p->usage.allocation ? (p->usage.capacity - p->usage.allocation) / st->f_frsize : 0;
 }
 
-static void dir_statfs(const struct place *dir, struct statvfs *st)
-{
-	pool_statfs(pool_of(dir->obj), st);
-}
-
-static const struct dir_type pool_dir = {
-	.entries = pool_entries,
-	.statfs = dir_statfs,
-};
+static const struct dir_type pool_dir = { .entries = pool_entries, .statfs = pool_statfs };
 
 static struct object *pool_object(struct pool *p)
 {

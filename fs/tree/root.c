@@ -20,6 +20,10 @@ static const char readme[] =
 	"    tail -f events;  cat <> events               what happens\n"
 	"    echo destroy > domains/web/state;  rmdir domains/web\n"
 	"\n"
+	"    mkdir pools/images;  echo /srv/images > pools/images/target;  echo start > pools/images/state\n"
+	"    mkdir pools/images/volumes/root;  cd pools/images/volumes/root;  echo qcow2 > format;  echo 20G > capacity\n"
+	"    cp disk.qcow2 image                          upload; cp image /tmp downloads\n"
+	"\n"
 	"A write does what it says before it returns, or fails; the reason is then in the file `error` beside it.\n"
 	"chown, chgrp, chmod and setfacl on a domain decide who may see it and who may act on it.\n"
 	"`domfs tree` prints every file with a line about it; `man domfs` has the rest.\n";

@@ -5,11 +5,12 @@
 
 #include "fs/open.h"
 
-struct pool;
 extern const struct dir_type domain_dir, volume_dir;
+/* storage.c */
+int storage_capabilities_show(const struct place *at, struct buf *out, struct error *err);
+int storage_discover_show(const struct place *at, struct buf *out, struct error *err);
+int storage_discover_store(const struct place *at, struct str text, struct error *err);
 int job_abort_store(struct jobs *jobs, struct str word, struct error *err); /* write abort */
-
-void pool_statfs(struct pool *p, struct statvfs *st); /* as last known */
 
 /* Whoever asks: may the secrets in a definition be shown? */
 static inline bool sees_secrets(const struct place *at, const struct object *owner)

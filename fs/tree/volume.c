@@ -223,11 +223,6 @@ static uint64_t data_allocated(const struct place *at)
 	return !i ? 0 : i->allocation < i->capacity ? i->allocation : i->capacity;
 }
 
-static void statfs_of_pool(const struct place *dir, struct statvfs *st)
-{
-	pool_statfs(volume(dir)->pool, st);
-}
-
 /* What its files say is asked for when they are looked at. */
 static bool settled(const struct place *dir)
 {
@@ -281,5 +276,4 @@ const struct dir_type volume_dir = {
 	.entries = volume_entries,
 	.settled = settled,
 	.settle = settle,
-	.statfs = statfs_of_pool,
 };

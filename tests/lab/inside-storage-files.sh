@@ -242,6 +242,7 @@ if command -v smbd > /dev/null && command -v mount.cifs > /dev/null; then
 	guest ok = yes
 	force user = root
 	CONF
+	printf 'right\nright\n' | smbpasswd -c /run/smb/conf -s -a root > "$TMP/smbpasswd" 2>&1
 	smbd -s /run/smb/conf -D
 	define remote <<-XML
 	<pool type='netfs'><name>remote</name>
@@ -256,6 +257,20 @@ if command -v smbd > /dev/null && command -v mount.cifs > /dev/null; then
 	ok 'the server has it' test -f /run/export/vcifs
 	tell remote stop
 	is "$(mount_line "$TMP/remote")" '' 'CIFS is unmounted'
+
+	# with a name and a secret
+	secret=2ec115d7-3a88-3ceb-bc12-0ac909a6fd87
+	mkdir "$M/secrets/$secret"
+	printf %s wrong > "$M/secrets/$secret/value"
+	sed 's|</source>|<auth username="root"><secret uuid="'$secret'"/></auth></source>|' "$TMP/remote.xml" > "$TMP/login.xml"
+	define remote < "$TMP/login.xml"
+	refused EIO sh -c "echo start > $pools/remote/state"
+	like "$(cat "$pools/remote/error")" 'mount error.13.: Permission denied' 'a wrong password is refused in the words of mount.cifs'
+	printf %s right > "$M/secrets/$secret/value"
+	tell remote start
+	like "$(mount_line "$TMP/remote")" 'cifs //127.0.0.1/share .*username=root' 'CIFS is mounted with the name and the secret'
+	unlike "$(cat "$TMP/domfs.log" "$M/errors" "$M/events")" '(wrong|right)$' 'no log has the password'
+	tell remote stop
 else
 	skip 'CIFS' 'needs samba and cifs-utils'
 fi

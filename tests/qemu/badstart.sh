@@ -20,7 +20,7 @@ define "<disk type='file'><source file='$TMP/none.qcow2'/><target dev='vda'/></d
 try 'missing disk' ENOENT "none.qcow2"
 printf 'not an image' > "$TMP/bad.qcow2"; chmod 666 "$TMP/bad.qcow2"
 define "<disk type='file'><driver name='qemu' type='qcow2'/><source file='$TMP/bad.qcow2'/><target dev='vda'/></disk>"
-try 'damaged image' EINVAL 'not a qcow2 image'
+try 'damaged image' EINVAL 'it is no qcow2 image'
 
 # programs in QEMU's place: they answer nothing, or end at once, or hang
 for kind in ends hangs; do

@@ -10,6 +10,14 @@ mkdir "$TMP/images" "$M/pools/images"
 truncate -s 1M "$TMP/images/a.img"
 echo "$TMP/images" > "$M/pools/images/target"
 echo start > "$M/pools/images/state"
+# one on top of another, and one that is not created yet
+v=$M/pools/images/volumes
+mkdir "$v/base" "$v/over" "$v/new" "$M/hosts/b"
+echo qcow2 > "$v/base/format"
+echo 1M > "$v/base/capacity"
+ln -s ../base "$v/over/backing"
+echo qcow2 > "$v/over/format"
+echo 1M > "$v/over/capacity"
 d=$M/domains/web
 mkdir "$d" "$M/domains/off"
 xml() {
@@ -27,11 +35,15 @@ generic() {
 	sed -E 's|^by-uuid/[^/]+$|by-uuid/UUID|; s|^by-id/[^/]+$|by-id/ID|; s|^domains/[^/]+/|domains/NAME/|
 		s|/vcpus/[0-9]+/|/vcpus/N/|; s|^host/drivers/[^/]+/|host/drivers/DRIVER/|
 		s|^(domains/NAME/(config/)?disks)/[^/]+/|\1/TARGET/|; s|^(domains/NAME/(config/)?nics)/[^/]+/|\1/NIC/|
+		s|^secrets/[^/]+/|secrets/UUID/|; s|^hosts/[^/]+/|hosts/HOST/|; s|^host/storage/[^/]+$|host/storage/TYPE|
+		s|^pools/[^/]+/|pools/POOL/|; s|^pools/POOL/volumes/[^/]+/|pools/POOL/volumes/VOLUME/|
+		s|^(pools/POOL/volumes/VOLUME/users)/[^/]+$|\1/DOMAIN|
 		s|^(domains/NAME/(config/)?devices)/[^/]+/|\1/ALIAS/|' | sort -u
 }
 seen() {	# DIRECTORY...: with a / behind directories
 	(cd "$M" && find "$@" -mindepth 1 \( -type d -printf '%p/\n' -o -printf '%p\n' \)) | sed 's|^\./||'
 }
+mkdir "$M/secrets/$(cat /proc/sys/kernel/random/uuid)"
 seen . | generic > "$TMP/live"
 seen domains/off | generic > "$TMP/live.off"
 seen domains/web | generic > "$TMP/live.on"
@@ -63,6 +75,7 @@ is "$bad" '' 'every listed file can be read'
 
 # Without list_all only those that block are missing.
 remount_domfs -o allow_other
+mkdir "$v/new"	# it was in memory only
 seen . | generic > "$TMP/plain"
 is "$(comm -13 "$TMP/plain" "$TMP/live" | tr '\n' ' ')" \
 	'domains/NAME/console domains/NAME/wait/job domains/NAME/wait/paused domains/NAME/wait/running domains/NAME/wait/shutoff ' \

@@ -14,6 +14,7 @@ loop=$(losetup --show -f "$TMP/disk")
 # shellcheck disable=SC2317
 release() {
 	status=$?
+	set +e
 	umount -l "$TMP/target" "$TMP/own" 2>/dev/null
 	[ -z "$loop" ] || losetup -d "$loop" 2>/dev/null
 	( exit "$status" )

@@ -325,6 +325,26 @@ static void disks_of_lsblk(void **state unused)
 	assert_string_equal(node_get(node_next(s, "source"), "format/@type"), "unknown");
 }
 
+static void ask_disks(void *arg)
+{
+	struct error err = { 0 };
+	autobuf struct buf xml = { 0 };
+	autodoc struct doc *d = NULL;
+
+	if (disk_discover(str_of(" "), &xml, &err) < 0)
+		fail_msg("%s", error_text(&err));
+	d = doc_parse((struct str){ xml.p, xml.n }, "sources", &err);
+	assert_non_null(d);
+	for (struct node *s = node_first(doc_root(d), "source"); s; s = node_next(s, "source"))
+		assert_true(str_starts(node_get(s, "device/@path"), "/dev/"));
+	assert_int_equal(disk_discover(str_of("host"), &xml, arg), -EINVAL);
+}
+
+static void disks_of_this_machine(void **state unused)
+{
+	in_task(ask_disks, NULL);
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
@@ -337,6 +357,7 @@ int main(void)
 		cmocka_unit_test(agrees_with_sfdisk),
 		cmocka_unit_test(signatures),
 		cmocka_unit_test(disks_of_lsblk),
+		cmocka_unit_test(disks_of_this_machine),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

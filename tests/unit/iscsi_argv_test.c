@@ -180,12 +180,30 @@ static void specs(void **state unused)
 	assert_int_equal(iscsi_spec_of(str_of("<source>"), &p, &err), -EBADMSG);
 }
 
+static void disks(void **state unused)
+{
+	autodoc struct doc *pool = doc_parse(
+		str_of("<pool type='iscsi-direct'><source><host name='san'/><device path='iqn.x:t'/><initiator><iqn name='iqn.x:me'/>"
+		       "</initiator><auth type='chap' username='joe'><secret usage='u'/></auth></source></pool>"),
+		"pool", NULL);
+	autodoc struct doc *disk = doc_parse(str_of("<disk/>"), "disk", NULL);
+	autodoc struct doc *expected = doc_parse(
+		str_of("<disk type='network'><source protocol='iscsi' name='iqn.x:t/5'><host name='san' port='3260'/>"
+		       "<auth username='joe'><secret type='iscsi' usage='u'/></auth>"
+		       "<initiator><iqn name='iqn.x:me'/></initiator></source></disk>"),
+		"disk", NULL);
+	autoerror struct error err = { 0 };
+
+	assert_int_equal(iscsi_disk(doc_root(pool), 5, doc_root(disk), &err), 0);
+	assert_true(node_equal(doc_root(disk), doc_root(expected)));
+}
+
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
 		cmocka_unit_test(lines),   cmocka_unit_test(portals), cmocka_unit_test(targets),
 		cmocka_unit_test(reasons), cmocka_unit_test(records), cmocka_unit_test(sources),
-		cmocka_unit_test(specs),
+		cmocka_unit_test(specs),   cmocka_unit_test(disks),
 	};
 
 	return cmocka_run_group_tests(tests, NULL, NULL);

@@ -11,6 +11,7 @@
 #include <cmocka.h>
 
 #include "../../drivers/storage/discover.h"
+#include "in_task.h"
 
 #define CORPUS "../shared/corpus/storagepool"
 #define FS_NS  " xmlns:fs='http://libvirt.org/schemas/storagepool/fs/1.0'"
@@ -324,6 +325,18 @@ static void ourselves_use(void **state unused)
 	assert_int_equal(rmdir(dir), 0);
 }
 
+static void ask_kernel(void *arg unused)
+{
+	assert_true(kernel_mounts("proc"));
+	assert_false(kernel_mounts("pro"));
+	assert_false(kernel_mounts("no_such_file_system"));
+}
+
+static void kernel_knows(void **state unused)
+{
+	in_task(ask_kernel, NULL);
+}
+
 /* ---- what servers say ---- */
 
 static void exports(void **state unused)
@@ -358,17 +371,12 @@ static void gluster_volumes(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands),
-		cmocka_unit_test(credentials_are_in_no_command),
-		cmocka_unit_test(refusals),
-		cmocka_unit_test(version_is_for_nfs),
-		cmocka_unit_test(source_in_one_line),
-		cmocka_unit_test(corpus),
-		cmocka_unit_test(corpus_gluster),
-		cmocka_unit_test(mounts),
-		cmocka_unit_test(same_sources),
-		cmocka_unit_test(ourselves_use),
-		cmocka_unit_test(exports),
+		cmocka_unit_test(commands),	      cmocka_unit_test(credentials_are_in_no_command),
+		cmocka_unit_test(refusals),	      cmocka_unit_test(version_is_for_nfs),
+		cmocka_unit_test(source_in_one_line), cmocka_unit_test(corpus),
+		cmocka_unit_test(corpus_gluster),     cmocka_unit_test(mounts),
+		cmocka_unit_test(same_sources),	      cmocka_unit_test(ourselves_use),
+		cmocka_unit_test(kernel_knows),	      cmocka_unit_test(exports),
 		cmocka_unit_test(gluster_volumes),
 	};
 

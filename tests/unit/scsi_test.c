@@ -215,6 +215,7 @@ static const struct volume_info *row(const struct listing *l, const char *name)
 static void disks(void **state unused)
 {
 	struct listing l = { 0 };
+	unsigned without;
 	autoerror struct error err = { 0 };
 	autofree char *target = xasprintf("%s/by-path", sys), *scan = NULL, *rescan = NULL;
 	const struct volume_info *v;
@@ -232,8 +233,9 @@ static void disks(void **state unused)
 	put_link("../../sr0", "by-path/pci-0000:03:00.0-scsi-0:1:0:0");
 	put_link("../../sdc", "by-path/other");
 
-	assert_int_equal(scsi_list(sys, 0, target, &l, &err), 0);
+	assert_int_equal(scsi_list(sys, 0, target, &l, &without, &err), 0);
 	assert_int_equal(l.n, 3);
+	assert_int_equal(without, 1);
 	v = row(&l, "unit:0:0:0");
 	assert_non_null(v);
 	assert_true(str_ends(v->path, "/by-path/pci-0000:03:00.0-scsi-0:0:0:0"));
@@ -246,15 +248,15 @@ static void disks(void **state unused)
 	assert_true(v && v->capacity <= INT64_MAX);
 	listing_clear(&l);
 
-	assert_int_equal(scsi_list(sys, 0, "/dev", &l, &err), 0);
+	assert_int_equal(scsi_list(sys, 0, "/dev", &l, &without, &err), 0);
 	assert_int_equal(l.n, 4);
 	assert_string_equal(row(&l, "unit:1:0:2")->path, "/dev/sdz");
 	listing_clear(&l);
 
 	/* not an empty pool, but a wrong directory */
-	assert_int_equal(scsi_list(sys, 0, "/nowhere", &l, &err), -ENOENT);
+	assert_int_equal(scsi_list(sys, 0, "/nowhere", &l, &without, &err), -ENOENT);
 	assert_non_null(strstr(error_text(&err), "none of the 4 disks"));
-	assert_int_equal(scsi_list(sys, 2, "/nowhere", &l, &err), 0);
+	assert_int_equal(scsi_list(sys, 2, "/nowhere", &l, &without, &err), 0);
 	assert_int_equal(l.n, 0);
 
 	assert_int_equal(scsi_rescan(sys, 0, &err), 0);

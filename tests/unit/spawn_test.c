@@ -293,6 +293,11 @@ static void run_body(void *arg unused)
 			     10000, &err),
 			 -EIO);
 	assert_string_equal(err.text, "sh: why");
+	assert_int_equal(
+		run("echo first >&2; echo why >&2; echo '   more may be elsewhere' >&2; echo 'Refer to the manual' >&2; exit 3",
+		    str_of(NULL), &out, 10000, &err),
+		-EIO);
+	assert_string_equal(err.text, "sh: why");
 	assert_int_equal(run("exit 3", str_of(NULL), NULL, 10000, &err), -EIO);
 	assert_string_equal(err.text, "sh: exit status 3");
 	assert_int_equal(run("kill -9 $$", str_of(NULL), NULL, 10000, &err), -EIO);
