@@ -169,7 +169,7 @@ static int open_data(struct volume *v, int flags, const struct who *who, struct 
 			"it is encrypted, and no secret of usage volume '%s' is there to open it: mkdir secrets/UUID, write "
 			"its xml and value",
 			v->info->path);
-	return p->driver->data(p, volume_name(v), v->info, flags & O_ACCMODE, s, out, err);
+	return volume_data_layers(v, writes(flags), who, s, out, err);
 }
 
 int volume_data(struct volume *v, int flags, const struct who *who, struct bulk **out, struct error *err)
