@@ -51,6 +51,7 @@ static void upload_closed(struct bulk *b)
 
 	if (v->upload == b)
 		v->upload = NULL;
+	v->learned_ms = 0; /* what was known of it is of before */
 	if (v->state == VOLUME_CREATING && u->was_new)
 		v->state = VOLUME_NEW;
 	object_changed(&v->obj, 1u << FACET_STATE | 1u << FACET_DOC | 1u << FACET_JOB);
