@@ -7,9 +7,9 @@
 #include <unistd.h>
 
 #define OPEN_MS	   30000 /* how long a size may be asked for */
+#define SETTLE_MS  30000 /* and the last few writes may take */
 #define ZERO_BLOCK (64u << 10)
 #define COPY_MAX   (64u << 20) /* bytes that one copy_file_range moves: it can be interrupted between two */
-#define FLUSH_EACH (32u << 20) /* an upload is written out while it comes in: its commit waits for the rest only */
 
 struct bytes_list bytes_open_ones = TAILQ_HEAD_INITIALIZER(bytes_open_ones);
 
@@ -17,7 +17,12 @@ struct bytes_list bytes_open_ones = TAILQ_HEAD_INITIALIZER(bytes_open_ones);
 
 bool bytes_changes(enum bytes_what what)
 {
-	return what != BYTES_READ && what != BYTES_SEEK && what != BYTES_SYNC;
+	return what == BYTES_WRITE || what == BYTES_TRUNCATE || what == BYTES_FALLOCATE || what == BYTES_COPY;
+}
+
+void bytes_will(struct bytes *b, enum bytes_what what)
+{
+	b->changes += bytes_changes(what);
 }
 
 static int write_zeros(struct bulk *b, uint64_t from, uint64_t to)
@@ -61,19 +66,13 @@ static int fill_up_to(struct bytes *b, uint64_t off)
 	return r;
 }
 
-static void flush_as_it_comes(struct bytes *b, size_t n)
-{
-	b->flushing += n;
-	if (b->bulk->fd < 0 || !b->bulk->commit || b->flushing < FLUSH_EACH)
-		return;
-	b->flushing = 0;
-	(void)!sync_file_range(b->bulk->fd, 0, 0, SYNC_FILE_RANGE_WRITE);
-}
-
+/* The loop may have told of a size that is still to be reached. */
 static void grew_to(struct bytes *b, uint64_t end)
 {
-	if (end > b->size)
-		b->size = end;
+	uint64_t size = b->size;
+
+	while (end > size && !atomic_compare_exchange_weak(&b->size, &size, end))
+		;
 	if (end > b->high)
 		b->high = end;
 }
@@ -97,7 +96,6 @@ static int64_t run_write(struct bytes *b, struct bytes_op *op)
 		return r;
 	grew_to(b, off + op->n);
 	__atomic_fetch_add(&b->bulk->moved, op->n, __ATOMIC_RELAXED);
-	flush_as_it_comes(b, op->n);
 	return r;
 }
 
@@ -151,33 +149,40 @@ static int64_t run_fallocate(struct bytes *b, struct bytes_op *op)
 	return r;
 }
 
-int64_t bytes_run(struct bytes *b, struct bytes_op *op)
+static int64_t run(struct bytes *b, struct bytes_op *op)
 {
 	struct bulk *k = b->bulk;
-	int64_t r = -EOPNOTSUPP;
+
+	switch (op->what) {
+	case BYTES_READ:
+		return run_read(b, op);
+	case BYTES_WRITE:
+		return run_write(b, op);
+	case BYTES_SEEK:
+		return k->ops->seek ? k->ops->seek(k, op->off, op->mode) : -EOPNOTSUPP;
+	case BYTES_TRUNCATE:
+		return run_truncate(b, op->off);
+	case BYTES_FALLOCATE:
+		return run_fallocate(b, op);
+	case BYTES_SYNC:
+		return k->ops->sync ? k->ops->sync(k) : 0;
+	case BYTES_COPY:
+		return run_copy(b, op);
+	case BYTES_NOTHING:
+		break;
+	}
+	return 0;
+}
+
+int64_t bytes_run(struct bytes *b, struct bytes_op *op)
+{
+	int64_t r = run(b, op);
 	int none = 0;
 
-	if (op->what == BYTES_READ)
-		r = run_read(b, op);
-	else if (op->what == BYTES_WRITE)
-		r = run_write(b, op);
-	else if (op->what == BYTES_SEEK)
-		r = k->ops->seek ? k->ops->seek(k, op->off, op->mode) : -EOPNOTSUPP;
-	else if (op->what == BYTES_TRUNCATE)
-		r = run_truncate(b, op->off);
-	else if (op->what == BYTES_FALLOCATE)
-		r = run_fallocate(b, op);
-	else if (op->what == BYTES_SYNC)
-		r = k->ops->sync ? k->ops->sync(k) : 0;
-	else if (op->what == BYTES_COPY)
-		r = run_copy(b, op);
 	if (op->what == BYTES_COPY)
 		close(op->from);
-	if (bytes_changes(op->what)) {
-		b->changes++;
-		if (r < 0 && r != -EOPNOTSUPP && r != -EXDEV && r != -EINVAL)
-			atomic_compare_exchange_strong(&b->failed, &none, (int)-r);
-	}
+	if (r < 0 && bytes_changes(op->what) && r != -EOPNOTSUPP && r != -EXDEV && r != -EINVAL)
+		atomic_compare_exchange_strong(&b->failed, &none, (int)-r);
 	return r;
 }
 
@@ -216,6 +221,7 @@ int64_t bytes_do(struct bytes *b, const struct bytes_op *op, struct buf *out, in
 		e->op.p = xmemdup(op->p, op->n);
 	else if (op->what == BYTES_READ)
 		e->op.p = xmalloc(op->n ? op->n : 1);
+	bytes_will(b, op->what);
 	r = offload(b->bulk->worker, errand_run, e, errand_free, timeout_ms);
 	if (r < 0 && bytes_changes(op->what))
 		bytes_break(b);
@@ -289,6 +295,7 @@ int bytes_open(struct handle *h, struct error *err)
 	b->append = h->flags & O_APPEND;
 	b->size = (uint64_t)size;
 	b->fixed = b->writable && (h->flags & O_TRUNC) && !k->commit && size;
+	b->upload = (k->commit || b->fixed) && !b->append;
 	b->writer.pidfd = -1;
 	TAILQ_INIT(&b->requests);
 	TAILQ_INSERT_TAIL(&bytes_open_ones, b, list);
@@ -365,21 +372,30 @@ void bytes_break(struct bytes *b)
 	atomic_compare_exchange_strong(&b->failed, &none, EIO);
 }
 
+int bytes_settle(struct bytes *b, struct error *err)
+{
+	struct bytes_op op = { .what = BYTES_NOTHING };
+	int r = b->upload ? (int)bytes_do(b, &op, NULL, SETTLE_MS, err) : 0;
+
+	if (r == 0 && b->upload && b->failed)
+		r = error_set(err, b->failed, "%s: %s",
+			      b->bulk->commit ? "nothing is kept of what broke off" : "it broke off",
+			      strerror(b->failed));
+	return r;
+}
+
 int bytes_commit(struct bytes *b, struct error *err)
 {
 	uint64_t changes = b->changes;
 	int r;
 
-	if (!bytes_dirty(b))
-		return 0;
 	b->told = true;
-	if (b->failed)
-		return error_set(err, b->failed, "nothing is kept of what could not be written whole: %s",
-				 strerror(b->failed));
-	r = b->bulk->commit(b->bulk, err);
+	r = bytes_settle(b, err);
+	if (r == 0 && bytes_dirty(b))
+		r = b->bulk->commit(b->bulk, err);
 	if (r == 0) {
 		b->committed = changes;
-		b->told = false;
+		b->told = b->upload = false;
 	}
 	return r;
 }

@@ -24,17 +24,17 @@ struct bytes {
 	struct object *obj; /* the handle references it */
 	bool writable, append;
 	_Atomic uint64_t size;
-	_Atomic uint64_t changes; /* how often it was written to or cut */
-	uint64_t committed;	  /* the changes that are part of the volume */
-	_Atomic int failed;	  /* the first errno of a change: an upload cannot become whole */
-	bool told;		  /* and why not */
-	struct writer writer;	  /* who wrote last */
+	uint64_t changes;   /* how often it was written to or cut, or will have been */
+	uint64_t committed; /* the changes that are part of the volume */
+	bool upload; /* nobody needs what was written before it is closed: a write may be answered before it is done */
+	_Atomic int failed;   /* the first errno of a change: an upload cannot become whole */
+	bool told;	      /* and why not */
+	struct writer writer; /* who wrote last */
 
 	/* The thread's: */
-	char *room;	   /* what a read is read into */
-	bool fixed;	   /* opened to be written anew, in place: what is left out is zeroed */
-	uint64_t high;	   /* of such a one: all below was written or zeroed */
-	uint64_t flushing; /* bytes since the kernel was told to begin writing them */
+	char *room;    /* what a read is read into */
+	bool fixed;    /* opened to be written anew, in place: what is left out is zeroed */
+	uint64_t high; /* of such a one: all below was written or zeroed */
 
 	/* The front end's: */
 	struct bytes_requests requests;
@@ -54,6 +54,7 @@ void bytes_stat(const struct place *at, struct stat *st);
 struct bytes *bytes_writer_of(const struct place *at);
 
 enum bytes_what {
+	BYTES_NOTHING, /* waits for what is going on */
 	BYTES_READ,
 	BYTES_WRITE,
 	BYTES_SEEK,
@@ -74,6 +75,8 @@ struct bytes_op {
 };
 bool bytes_changes(enum bytes_what what);
 
+/* On the loop, before it is given to the thread. */
+void bytes_will(struct bytes *b, enum bytes_what what);
 /* On the bulk's thread: a count, an offset, 0 or a negative errno. */
 int64_t bytes_run(struct bytes *b, struct bytes_op *op);
 /* The same from a task, at most TIMEOUT_MS.  READ: op->n bytes are added to OUT; WRITE: P is copied. */
@@ -81,6 +84,8 @@ int64_t bytes_do(struct bytes *b, const struct bytes_op *op, struct buf *out, in
 
 /* Is there something that only a commit makes part of the volume? */
 bool bytes_dirty(const struct bytes *b);
+/* All that was given to the thread is done; what of it failed is told here.  Task. */
+int bytes_settle(struct bytes *b, struct error *err);
 /* What was written is whole: it takes its place.  Task. */
 int bytes_commit(struct bytes *b, struct error *err);
 /* It is not and never will be. */

@@ -59,8 +59,17 @@ void front_bytes_read(fuse_req_t req, struct bytes *b, size_t n, off_t off)
 
 void front_bytes_write(fuse_req_t req, struct bytes *b, const char *p, size_t n, off_t off)
 {
-	struct bytes_request *r = bytes_request_new(req, b, BYTES_WRITE, reply_count);
+	struct bytes_request *r;
+	uint64_t size = b->size, end = (uint64_t)off + n;
 
+	if (b->upload && b->failed) { /* of a write that was answered before it was done */
+		fuse_reply_err(req, b->failed);
+		return;
+	}
+	r = bytes_request_new(req, b, BYTES_WRITE, reply_count);
+	r->behind = b->upload;
+	while (r->behind && end > size && !atomic_compare_exchange_weak(&b->size, &size, end))
+		;
 	writer_note(&b->writer, r->who.pid);
 	if (n > SMALL)
 		r->mem = front_take_request();
@@ -74,10 +83,7 @@ void front_bytes_write(fuse_req_t req, struct bytes *b, const char *p, size_t n,
 
 void front_bytes_sync(fuse_req_t req, struct bytes *b)
 {
-	if (b->writable)
-		bytes_request_start(bytes_request_new(req, b, BYTES_SYNC, reply_done));
-	else
-		fuse_reply_err(req, 0);
+	bytes_request_start(bytes_request_new(req, b, BYTES_SYNC, reply_done));
 }
 
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t n, struct fuse_file_info *fi)
@@ -210,6 +216,11 @@ static int run_commit(struct call *c, struct error *err)
 	return bytes_commit(c->h->bytes, err);
 }
 
+static int run_settle(struct call *c, struct error *err)
+{
+	return bytes_settle(c->h->bytes, err);
+}
+
 /* close(2), or the end of a process.  What was not written is not made whole by it: a shell closes files that it has only redirected. */
 void front_bytes_flush(fuse_req_t req, struct handle *h)
 {
@@ -221,11 +232,11 @@ void front_bytes_flush(fuse_req_t req, struct handle *h)
 	how = bytes_dirty(h->bytes) ? closing_of(who.pid, &h->bytes->writer) : CLOSE_SHARED;
 	if (how == CLOSE_BROKEN)
 		bytes_break(h->bytes);
-	if (how != CLOSE_DONE) {
+	if (how != CLOSE_DONE && !h->bytes->upload) {
 		fuse_reply_err(req, 0);
 		return;
 	}
-	c = call_new(req, &at, run_commit, NULL);
+	c = call_new(req, &at, how == CLOSE_DONE ? run_commit : run_settle, NULL);
 	c->h = h;
 	call_start(c);
 }

@@ -23,6 +23,8 @@ struct bytes_request {
 	int64_t since_ms, interrupted_ms;
 	int error;	      /* set before DONE */
 	_Atomic int answered; /* by whom: enum answered */
+	bool behind;	      /* a write that is answered before it is done */
+	_Atomic bool dropped; /* it is not to be done any more */
 	_Atomic bool done;
 	TAILQ_ENTRY(bytes_request) list;
 };

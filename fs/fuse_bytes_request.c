@@ -10,6 +10,7 @@
 #define DEAD_MS	     30000 /* storage that does nothing for so long does not answer */
 #define INTERRUPT_MS 100   /* storage that works answers before: a signal that is handled is not seen as an error */
 #define SWEEP_MS     5000
+#define WRITES_AHEAD 2
 
 static struct loop_timer *timer;
 static int64_t timer_due;
@@ -46,19 +47,32 @@ static void answer(struct bytes_request *r, int64_t result)
 		r->reply(r, result);
 }
 
+static int64_t do_it(struct bytes_request *r)
+{
+	struct bytes *b = r->b;
+	int64_t result;
+
+	if (r->behind)
+		answer(r, (int64_t)r->op.n);
+	if (r->dropped || (r->behind && b->failed)) {
+		if (r->op.what == BYTES_COPY)
+			close(r->op.from);
+		return 0;
+	}
+	result = bytes_run(b, &r->op);
+	if (!r->behind)
+		answer(r, result);
+	return result;
+}
+
 static void work(void *arg)
 {
 	struct bytes_request *r = arg;
 	struct bytes *b = r->b;
-	int64_t result = 0;
+	int64_t result;
 
 	b->began_ms = now_monotonic_ms();
-	if (!r->answered) {
-		result = bytes_run(b, &r->op);
-		answer(r, result);
-	} else if (r->op.what == BYTES_COPY) {
-		close(r->op.from);
-	}
+	result = do_it(r);
 	b->began_ms = 0;
 	if (result < 0)
 		r->error = (int)-result;
@@ -157,6 +171,7 @@ static void give_up(struct bytes_request *r, int error)
 	}
 	if (error != EINTR && bytes_changes(r->op.what))
 		bytes_break(r->b);
+	r->dropped = true;
 	fuse_req_interrupt_func(r->req, NULL, NULL);
 	fuse_reply_err(r->req, error);
 }
@@ -202,18 +217,34 @@ static void sweep(void *arg unused)
 		sweep_one(b, now);
 }
 
+/* A write of an upload, when few are on their way: the client fetches the next meanwhile. */
+static bool answer_early(struct bytes *b, struct bytes_request *r)
+{
+	unsigned ahead = 0;
+
+	for (const struct bytes_request *q = TAILQ_FIRST(&b->requests); q; q = TAILQ_NEXT(q, list))
+		ahead += !q->done;
+	if (ahead > WRITES_AHEAD)
+		return false;
+	r->answered = BY_LOOP;
+	fuse_reply_write(r->req, r->op.n);
+	return true;
+}
+
 void bytes_request_start(struct bytes_request *r)
 {
 	struct bytes *b = r->b;
 	int e;
 
 	reap(b);
+	bytes_will(b, r->op.what);
 	b->requests_free = free_all;
 	r->since_ms = now_monotonic_ms();
 	TAILQ_INSERT_TAIL(&b->requests, r, list);
 	if (!timer)
 		sweep_in(SWEEP_MS);
-	fuse_req_interrupt_func(r->req, on_interrupt, r);
+	if (!r->behind || !answer_early(b, r))
+		fuse_req_interrupt_func(r->req, on_interrupt, r);
 	e = worker_post(b->bulk->worker, work, r);
 	if (e == 0)
 		return;

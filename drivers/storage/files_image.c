@@ -102,22 +102,26 @@ static int open_image(void *arg)
 	return r;
 }
 
-/* What was uploaded takes the place of what is there, or is new: whole, and on the disk. */
+/*
+ * What was uploaded is new, or takes the place of what is there: that goes only when the new one is on the disk.  Of a new one that is the
+ * user's to ask for (fsync), as after any cp.
+ */
 static int commit_image(void *arg)
 {
 	struct image_job *i = arg;
+	bool replaces = !(i->flags & O_CREAT);
 	int dir = file_dir(&i->j), r = 0;
 
 	if (dir < 0)
 		return dir;
-	if (fsync(i->fd) < 0 || (geteuid() == 0 && fchown(i->fd, i->uid, i->gid) < 0) || fchmod(i->fd, i->mode) < 0)
+	if ((replaces && fsync(i->fd) < 0) || (geteuid() == 0 && fchown(i->fd, i->uid, i->gid) < 0) ||
+	    fchmod(i->fd, i->mode) < 0)
 		r = fail(i, errno);
-	else if (i->flags & O_CREAT ? file_appear(dir, i->temp, i->j.name) < 0
-				    : renameat(dir, i->temp, dir, i->j.name) < 0)
+	else if (replaces ? renameat(dir, i->temp, dir, i->j.name) < 0 : file_appear(dir, i->temp, i->j.name) < 0)
 		r = fail(i, errno);
 	else
 		free(take(&i->temp));
-	if (r == 0 && fsync(dir) < 0)
+	if (r == 0 && replaces && fsync(dir) < 0)
 		r = fail(i, errno);
 	close(dir);
 	return r;
