@@ -6,196 +6,77 @@
  * whoever may write the file.  The header is read here, on the owner's descriptor, and each layer is opened with the owner's rights, so it leads
  * to nothing that the owner could not read.  A backing file whose format the header does not record is refused: guessing it is how a
  * guest with a raw disk gets to name files of the host (CVE-2008-2004).
- *
- * qcow2: QEMU docs/interop/qcow2.txt, all fields big-endian; QED: docs/interop/qed_spec.txt, little-endian; VMDK: a header with a
- * text in it that names the parent.
  */
 #include "backing.h"
 
-#include <endian.h>
 #include <fcntl.h>
+#include <linux/fs.h>
 #include <stdio.h>
+#include <sys/ioctl.h>
 #include <sys/stat.h>
 #include <unistd.h>
 
 #include "../../engine/claim.h"
+#include "../../engine/image_header.h"
 
-#define MAX_LAYERS	   200 /* libvirt's limit too */
-#define OPEN_TIMEOUT_MS	   10000
-#define HEAD		   65536
-#define EXT_BACKING_FORMAT 0xe2792acau
-#define INCOMPAT_DATA_FILE 4u /* bit 2 */
-#define QED_BACKING_FILE   1u
-#define QED_BACKING_RAW	   4u
+#define MAX_LAYERS	200 /* libvirt's limit too */
+#define OPEN_TIMEOUT_MS 10000
 
 struct layer {
 	int fd;
-	const struct reader *reader;
+	char *image;   /* its format */
 	char *key;     /* what file it is */
 	char *backing; /* NULL: none */
 	char *format;  /* NULL: not recorded */
 	char *problem;
 };
 
-static uint32_t be32(const char *p)
+/* Formats that can have a backing file; images of others end the chain. */
+static bool may_have_backing(const char *format)
 {
-	uint32_t v;
+	static const char *const all[] = { "qcow2", "qcow", "qed", "vmdk", NULL };
 
-	memcpy(&v, p, 4);
-	return be32toh(v);
+	return format && word_index(all, format) >= 0;
 }
 
-static uint32_t le32(const char *p)
+static void read_header(struct layer *l, struct str head, uint64_t size)
 {
-	uint32_t v;
+	struct volume_info info = { 0 };
+	autoerror struct error why = { 0 };
 
-	memcpy(&v, p, 4);
-	return le32toh(v);
-}
-
-static uint64_t le64(const char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return le64toh(v);
-}
-
-static uint64_t be64(const char *p)
-{
-	uint64_t v;
-
-	memcpy(&v, p, 8);
-	return be64toh(v);
-}
-
-/* The extension TYPE's text between FROM and N of the header's first cluster. */
-static char *find_extension(const char *head, size_t from, size_t n, uint32_t type)
-{
-	while (from + 8 <= n) {
-		uint32_t t = be32(head + from), len = be32(head + from + 4);
-		if (t == 0 || len > n - from - 8)
-			return NULL;
-		if (t == type)
-			return xstrndup(head + from + 8, len);
-		from += 8 + ((len + 7) & ~7u);
-	}
-	return NULL;
-}
-
-/* ---- one reader for each format that can have a backing file; HEAD has N bytes and ends in zeros ---- */
-
-static void not_a(struct layer *l, const char *format)
-{
-	l->problem = xasprintf("it is no %s image, although it is said to be one: say the format that it has (raw?)",
-			       format);
-}
-
-static void take_name(struct layer *l, const char *head, size_t n, uint64_t at, uint32_t len)
-{
-	if (len == 0 || len > 1023 || at > n || at + len > n)
-		l->problem = xstrdup("its header is damaged: the name of the backing file lies outside of it");
-	else
-		l->backing = xstrndup(head + at, len);
-}
-
-static void read_qcow2(struct layer *l, const char *head, size_t n)
-{
-	uint64_t at = be64(head + 8);
-	uint32_t version = be32(head + 4), size = version >= 3 ? be32(head + 100) : 72;
-
-	if (n < 72 || memcmp(head, "QFI\xfb", 4) || version < 2) {
-		not_a(l, "qcow2");
-		return;
-	}
-	if (version >= 3 && (be64(head + 72) & INCOMPAT_DATA_FILE))
-		l->problem = xstrdup("it keeps its data in another file (data_file), which is not supported");
-	if (!at || l->problem)
-		return;
-	take_name(l, head, n, at, be32(head + 16));
-	if (!l->problem)
-		l->format = find_extension(head, size, at, EXT_BACKING_FORMAT);
-}
-
-/* The first version: it has no place for the format. */
-static void read_qcow(struct layer *l, const char *head, size_t n)
-{
-	uint64_t at = be64(head + 8);
-
-	if (n < 48 || memcmp(head, "QFI\xfb\0\0\0\1", 8))
-		not_a(l, "qcow");
-	else if (at)
-		take_name(l, head, n, at, be32(head + 16));
-}
-
-static void read_qed(struct layer *l, const char *head, size_t n)
-{
-	uint64_t features = le64(head + 16);
-
-	if (n < 64 || memcmp(head, "QED", 4)) {
-		not_a(l, "qed");
-		return;
-	}
-	if (!(features & QED_BACKING_FILE))
-		return;
-	take_name(l, head, n, le32(head + 56), le32(head + 60));
-	if (features & QED_BACKING_RAW)
-		l->format = xstrdup("raw");
-}
-
-/* "parentCID=ffffffff": none. */
-static void read_vmdk(struct layer *l, const char *head, size_t n)
-{
-	uint64_t at = le64(head + 28) * 512;
-	const char *parent;
-
-	if (n > 21 && !memcmp(head, "# Disk DescriptorFile", 21)) {
+	if (str_starts(head.p, "# Disk DescriptorFile"))
 		l->problem = xstrdup("it is the description of an image of several files: convert it into one "
 				     "(qemu-img convert -O vmdk -o subformat=monolithicSparse, or -O qcow2)");
-		return;
-	}
-	if (n < 512 || (memcmp(head, "KDMV", 4) && memcmp(head, "COWD", 4))) {
-		not_a(l, "vmdk");
-		return;
-	}
-	parent = at && at < n ? strstr(head + at, "parentCID=") : NULL;
-	if (parent && strncasecmp(parent + strlen("parentCID="), "ffffffff", 8))
+	else if (image_header(head, size, l->image, &info, &why) < 0)
+		l->problem = xasprintf("%s: say the format that it has (raw?)", error_text(&why));
+	else if (info.backing && str_eq(l->image, "vmdk"))
 		l->problem = xstrdup("it has a parent image: convert it into one without (qemu-img convert)");
-}
-
-static const struct reader {
-	const char *format;
-	void (*read)(struct layer *l, const char *head, size_t n);
-} readers[] = {
-	{ "qcow2", read_qcow2 },
-	{ "qcow", read_qcow },
-	{ "qed", read_qed },
-	{ "vmdk", read_vmdk },
-};
-
-/* Images of FORMAT end the chain when there is none. */
-static const struct reader *reader_of(const char *format)
-{
-	for (size_t i = 0; i < ARRAY_SIZE(readers); i++)
-		if (str_eq(readers[i].format, format))
-			return &readers[i];
-	return NULL;
+	else if (!info.capacity) /* what is behind the bytes at hand could be anything */
+		l->problem = xstrdup("its header is longer than is read here: convert it (qemu-img convert)");
+	if (!l->problem) {
+		l->backing = take(&info.backing);
+		l->format = take(&info.backing_format);
+	}
+	volume_info_clear(&info);
 }
 
 /* On the worker: the descriptor may hang. */
 static int read_layer(void *arg)
 {
 	struct layer *l = arg;
-	autofree char *head = xcalloc(1, HEAD + 1);
-	ssize_t n = pread(l->fd, head, HEAD, 0);
+	autofree char *head = xcalloc(1, IMAGE_HEAD + 1);
+	ssize_t n = pread(l->fd, head, IMAGE_HEAD, 0);
 	struct stat st;
+	uint64_t size;
 
 	if (n < 0 || fstat(l->fd, &st) < 0) {
 		l->problem = xasprintf("it cannot be read: %s", strerror(errno));
 		return 0;
 	}
+	if (!S_ISBLK(st.st_mode) || ioctl(l->fd, BLKGETSIZE64, &size) < 0)
+		size = (uint64_t)st.st_size;
 	l->key = claim_key(&st);
-	l->reader->read(l, head, n);
+	read_header(l, (struct str){ head, (size_t)n }, size);
 	return 0;
 }
 
@@ -208,6 +89,7 @@ static void layer_free(void *arg)
 	if (l->fd >= 0)
 		close(l->fd);
 	free(l->key);
+	free(l->image);
 	free(l->backing);
 	free(l->format);
 	free(l->problem);
@@ -222,7 +104,7 @@ static struct layer *look(struct domain *d, const char *path, const char *format
 	gid_t gid = 0;
 	int r;
 
-	l->reader = reader_of(format);
+	l->image = xstrdup(format);
 	if (!ours)
 		domain_owner(d, &uid, &gid);
 	l->fd = open_as(domain_worker(d), uid, gid, path, O_RDONLY, OPEN_TIMEOUT_MS, err);
@@ -325,7 +207,7 @@ static int fill(struct domain *d, struct node *disk, struct error *err)
 			r = error_set(err, ELOOP, "its backing chain has more than %d layers", MAX_LAYERS);
 		if (r < 0 || node_child(image, "backingStore") || !path_of(image))
 			continue;
-		if (!reader_of(format)) { /* raw and the like: nothing below */
+		if (!may_have_backing(format)) { /* raw and the like: nothing below */
 			if (image != disk)
 				node_add(image, "backingStore");
 			break;

@@ -13,7 +13,6 @@
 
 #include "engine/claim.h"
 
-#define HEAD	  (64u << 10) /* of an image: all that image_header looks at */
 #define KNOWN_MAX 20000
 
 const char *const file_formats[] = { "raw", "qcow2", "qcow", "qed",   "vmdk",	   "vdi",   "vhdx",
@@ -279,7 +278,7 @@ struct info_job {
 	bool link, look; /* look into it */
 	uint64_t bytes;	 /* that it has */
 	size_t nhead;
-	char head[HEAD];
+	char head[IMAGE_HEAD];
 };
 
 static void info_free(void *arg)

@@ -32,16 +32,6 @@ static const struct made *made_of(const char *format)
 	return NULL;
 }
 
-const char *image_driver(const char *format)
-{
-	static const char *const others[][2] = { { "iso", "raw" }, { "vhd", "vpc" }, { "ploop", "parallels" } };
-
-	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
-		if (str_eq(others[i][0], format))
-			return others[i][1];
-	return format;
-}
-
 void strv_free(char **argv)
 {
 	for (char **s = argv; s && *s; s++)

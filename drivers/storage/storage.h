@@ -3,6 +3,7 @@
 #ifndef DOMFS_STORAGE_H
 #define DOMFS_STORAGE_H
 
+#include "engine/image_header.h"
 #include "engine/pool_driver.h"
 
 /* ---- files.c, files_*.c: the volumes are the files of target/path; slots for struct pool_driver ---- */
@@ -29,7 +30,7 @@ int files_disk(struct pool *p, const char *name, const struct volume_info *now, 
 /* What is mounted on PATH: the caller's text of /proc/self/mountinfo's source field, NULL when nothing is.  Never touches the mount. */
 char *mounted_source(const char *path);
 
-/* ---- image.c, image_*.c: qemu-img, and what an image's first bytes say ---- */
+/* ---- image.c, image_*.c: qemu-img (what an image's first bytes say: engine/image_header.h) ---- */
 
 /* argv of the command that makes the image SPEC at PATH (a file, or a block device that is there already), NULL-ended and the caller's
  * (strv_free): what is in the tests of the command lines.  SECRETS: descriptor numbers in the child for spec->secret, ->backing_secret,
@@ -37,18 +38,13 @@ char *mounted_source(const char *path);
 char **image_create_argv(const struct volume_spec *spec, const char *path, const int secrets[3], struct error *err);
 /* The command after it that fills the image from spec->from_path, where one side is encrypted; NULL: the first does it all. */
 char **image_fill_argv(const struct volume_spec *spec, const char *path, const int secrets[3]);
-const char *image_driver(const char *format); /* what QEMU calls it: raw for iso, vpc for vhd */
 void strv_free(char **argv);
 /* Makes it: the file is new (fails if it exists), formatted, owned by spec->uid and ->gid.  On failure it is gone.  Cancelled: the program is
  * killed.  BLOCK: PATH is a device that stays. */
 int image_create(struct pool *p, const struct volume_spec *spec, const char *path, bool block, struct error *err);
 int image_resize(struct pool *p, const char *path, const char *format, uint64_t capacity, struct error *err);
 
-/* From the first bytes of an image (HEAD, at least 4 KiB where the file has them) and its size: format, capacity, backing, encryption, compat.  FORMAT: only
- * this one is believed ("raw": nothing is looked at); NULL: by magic.  Nothing in HEAD is trusted: what is out of range is -EBADMSG with the reason.
- * Does not wait. */
-int image_header(struct str head, uint64_t size, const char *format, struct volume_info *info, struct error *err);
-/* The same by `qemu-img info --output=json`, for what the first bytes do not tell (vhdx, vmdk with extents ...): bounded by POOL_ASK_MS. */
+/* The same as image_header by `qemu-img info --output=json`, for what the first bytes do not tell (vhdx, vmdk with extents ...): bounded by POOL_ASK_MS. */
 int image_ask(const char *path, const char *format, struct volume_info *info, struct error *err);
 int image_info_parse(struct str json, struct volume_info *info,
 		     struct error *err); /* of qemu-img's answer; does not wait */

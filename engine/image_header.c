@@ -3,10 +3,10 @@
  * What the first bytes of an image say of it.  Guests and strangers write these bytes: every number is checked against the bytes that are there and
  * against what the format can hold, and a file that claims more is refused.  What lies behind the bytes at hand is left open by a capacity of 0.
  */
+#include "image_header.h"
+
 #include <ctype.h>
 #include <stdio.h>
-
-#include "storage.h"
 
 #define QCOW2_BACKING_FORMAT 0xe2792acau /* type of a header extension */
 #define QCOW2_L1_MOST	     (32u << 20) /* bytes */
@@ -454,6 +454,16 @@ static int read_unknown(const struct head *h unused, struct volume_info *info un
 	return 0;
 }
 
+const char *image_driver(const char *format)
+{
+	static const char *const others[][2] = { { "iso", "raw" }, { "vhd", "vpc" }, { "ploop", "parallels" } };
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (str_eq(others[i][0], format))
+			return others[i][1];
+	return format;
+}
+
 /* ---- by magic ---- */
 
 #define MAGIC(text) text, sizeof(text) - 1
@@ -526,7 +536,7 @@ static int find_format(const struct head *h, const char *format, const struct fo
 		return 0;
 	if (str_eq(want, "iso") && h->n < ISO_MARK + 5) /* its mark was not to be seen */
 		return 0;
-	return error_set(h->err, EBADMSG, "it is not of format %s: it looks like %s", want, seen ? seen->name : "raw");
+	return error_set(h->err, EBADMSG, "it is no %s image: it looks like %s", want, seen ? seen->name : "raw");
 }
 
 static void header_move(struct volume_info *to, struct volume_info *from)
