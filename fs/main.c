@@ -4,6 +4,7 @@
 #include <stdlib.h>
 #include <unistd.h>
 
+#include "connect.h"
 #include "engine/driver.h"
 #include "engine/faults.h"
 #include "mount.h"
@@ -94,6 +95,19 @@ static int run_umount(int argc, char **argv)
 	return umount_run(argv[1], &err) < 0 ? fail(&err) : 0;
 }
 
+static int run_connect(int argc, char **argv unused)
+{
+	autoerror struct error err = { 0 };
+	int r;
+
+	if (argc != 1)
+		return misuse("connect");
+	config_defaults();
+	r = connect_run(&err) < 0 ? fail(&err) : 0;
+	config_free();
+	return r;
+}
+
 static int run_check(int argc, char **argv)
 {
 	int r;
@@ -141,6 +155,8 @@ static const struct command commands[] = {
 	{ "mount", "[-f] [-o option,...] [SOURCE] MOUNTPOINT", "mounts this host's domains; -f stays in the foreground",
 	  run_mount },
 	{ "umount", "MOUNTPOINT", "unmounts; guests go on", run_umount },
+	{ "connect", "", "joins standard input and output to the domfs of this host: what ssh runs at the other end",
+	  run_connect },
 	{ "check", "FILE.xml", "checks a definition and prints what it would become", run_check },
 	{ "tree", "", "prints every file of the tree with a line about it", run_tree },
 	{ "version", "", "prints the version", run_version },

@@ -130,10 +130,22 @@ static void one_step(const char *name, int nth)
 		fail_msg("after a crash at %s", step);
 }
 
+/* The steps of secrets, pools and volumes are walked through a mount (tests/tree/crash.sh). */
+static bool is_of_domains(const char *name)
+{
+	static const char *const others[] = { "secret:", "pool-", "volume-" };
+
+	for (size_t i = 0; i < ARRAY_SIZE(others); i++)
+		if (str_starts(name, others[i]))
+			return false;
+	return true;
+}
+
 static void nothing_is_lost_at_any_step(void **state unused)
 {
 	for (int i = 0; fault_names[i]; i++)
-		for (int nth = 1; nth <= (str_starts(fault_names[i], "store:") ? 8 : 2); nth++)
+		for (int nth = 1;
+		     is_of_domains(fault_names[i]) && nth <= (str_starts(fault_names[i], "store:") ? 8 : 2); nth++)
 			one_step(fault_names[i], nth);
 }
 
