@@ -107,6 +107,12 @@ enum {
 	POOL_UNFOUND = 16
 }; /* nothing outside tells that it is active, starting it sets nothing up: one that was active is so again after a crash */
 
+struct data_layer {
+	int fd;
+	char *format;
+	bool block; /* a device */
+};
+
 struct pool_driver {
 	const char *type; /* pool/@type */
 	unsigned flags;
@@ -159,9 +165,10 @@ struct pool_driver {
 	int (*image)(struct pool *p, const char *name, int flags, const struct volume_spec *spec, struct bulk **out,
 		     struct error *err);
 
-	/* What a guest sees of it, whatever the format; NULL: `data` is there for raw volumes only.  FLAGS: O_RDONLY or O_RDWR. */
-	int (*data)(struct pool *p, const char *name, const struct volume_info *now, int flags,
-		    const struct secret *secret, struct bulk **out, struct error *err);
+	/* What a guest sees of an image that is not raw; NULL: it cannot be shown.  LAYERS: the image and what it is built on, the top one first; the
+	 * descriptors stay the caller's. */
+	int (*data)(struct pool *p, const struct data_layer *layers, size_t n, bool write, const struct secret *secret,
+		    struct bulk **out, struct error *err);
 
 	/* Sets the <source> of DISK (an empty <disk>) so that a guest opens the volume NAME: its @type and source attributes, hosts, auth.  What
 	 * the image itself says (format, backing) is the caller's.  Does not wait. */

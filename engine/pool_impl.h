@@ -81,6 +81,11 @@ int volume_name_free(struct pool *p, const char *name, struct error *err);
 int volume_create(struct volume *v, struct doc *xml, const struct who *who,
 		  struct error *err); /* the job is the caller's */
 
+/* ---- volume_data.c ---- */
+
+int volume_data_layers(struct volume *v, bool write, const struct who *who, const struct secret *secret,
+		       struct bulk **out, struct error *err);
+
 /* ---- volume_format.c: which format was recorded for which volume ---- */
 
 void format_record(struct pool *p, const char *pool_name, const char *format, const struct volume_info *info);

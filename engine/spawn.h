@@ -26,6 +26,7 @@ struct spawn {
 	gid_t gid;
 	const gid_t *groups;
 	int ngroups;
+	bool die_with_us;     /* killed when we end, however that comes (PR_SET_PDEATHSIG) */
 	bool no_core;	      /* RLIMIT_CORE 0 */
 	uint64_t max_memlock; /* RLIMIT_MEMLOCK when not 0 */
 	int pidfile_fd;	      /* >0: the child writes "PID STARTTIME\n" there before it execs, so that it can be found

@@ -153,6 +153,8 @@ CHILD int spawn_child(void *arg)
 		return fail(p, STEP_CHDIR);
 	if (s->no_new_privs && prctl(PR_SET_NO_NEW_PRIVS, 1, 0, 0, 0) < 0)
 		return fail(p, STEP_PRIVS);
+	if (s->die_with_us && prctl(PR_SET_PDEATHSIG, SIGKILL, 0, 0, 0) < 0)
+		return fail(p, STEP_PRIVS);
 	reset_signals();
 	execve(p->program, p->argv, p->env);
 	return fail(p, STEP_EXEC);

@@ -51,6 +51,7 @@ static void upload_closed(struct bulk *b)
 
 	if (v->upload == b)
 		v->upload = NULL;
+	v->learned_ms = 0; /* what was known of it is of before */
 	if (v->state == VOLUME_CREATING && u->was_new)
 		v->state = VOLUME_NEW;
 	object_changed(&v->obj, 1u << FACET_STATE | 1u << FACET_DOC | 1u << FACET_JOB);
@@ -169,7 +170,7 @@ static int open_data(struct volume *v, int flags, const struct who *who, struct 
 			"it is encrypted, and no secret of usage volume '%s' is there to open it: mkdir secrets/UUID, write "
 			"its xml and value",
 			v->info->path);
-	return p->driver->data(p, volume_name(v), v->info, flags & O_ACCMODE, s, out, err);
+	return volume_data_layers(v, writes(flags), who, s, out, err);
 }
 
 int volume_data(struct volume *v, int flags, const struct who *who, struct bulk **out, struct error *err)

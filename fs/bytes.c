@@ -8,10 +8,13 @@
 
 #define OPEN_MS	   30000 /* how long a size may be asked for */
 #define SETTLE_MS  30000 /* and the last few writes may take */
+#define CLOSE_MS   2000	 /* and the end of a dead process's file */
 #define ZERO_BLOCK (64u << 10)
 #define COPY_MAX   (64u << 20) /* bytes that one copy_file_range moves: it can be interrupted between two */
 
 struct bytes_list bytes_open_ones = TAILQ_HEAD_INITIALIZER(bytes_open_ones);
+
+static struct waitq closed = TAILQ_HEAD_INITIALIZER(closed);
 
 /* ---- on the thread ---- */
 
@@ -275,14 +278,29 @@ static int size_of(struct bulk *k, int64_t *size, struct error *err)
 	return r;
 }
 
+/* The kernel closes what a process leaves open some time after its end.  Who comes next in a script does not see that. */
+static int wait_for_the_dead(const struct place *at)
+{
+	int64_t until = now_monotonic_ms() + CLOSE_MS, left;
+	const struct bytes *b;
+	int r = 0;
+
+	while ((b = bytes_writer_of(at)) && writer_ended(&b->writer) && (left = until - now_monotonic_ms()) > 0 &&
+	       r != -ECANCELED)
+		r = task_wait(&closed, left);
+	return r == -ECANCELED ? r : 0;
+}
+
 int bytes_open(struct handle *h, struct error *err)
 {
 	struct place at = handle_place(h, &h->who);
 	struct bulk *k = NULL;
 	struct bytes *b;
 	int64_t size = 0;
-	int r = at.slot->entry->bytes(&at, h->flags, &k, err);
+	int r = wait_for_the_dead(&at);
 
+	if (r == 0)
+		r = at.slot->entry->bytes(&at, h->flags, &k, err);
 	if (r == 0)
 		r = size_of(k, &size, err);
 	if (r < 0)
@@ -325,6 +343,7 @@ void bytes_close(struct bytes *b, const struct who *who)
 		record_failure(&at, who, &err);
 	}
 	TAILQ_REMOVE(&bytes_open_ones, b, list);
+	task_wake_all(&closed);
 	writer_clear(&b->writer);
 	if (worker_post(k->worker, end, b) < 0)
 		end(b); /* no thread can be had, so none is at work */

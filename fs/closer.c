@@ -97,6 +97,11 @@ static enum process_life life_of_writer(const struct writer *w)
 	return life_of(w->pid);
 }
 
+bool writer_ended(const struct writer *w)
+{
+	return w->pid && life_of_writer(w) != LIFE_GOES_ON;
+}
+
 /*
  * Since Linux 6.4 a process that ends does not wait for its files to be closed: a thread of the kernel does that for it, and only who wrote
  * can be asked how it ended.

@@ -15,6 +15,7 @@ struct writer {
 
 void writer_note(struct writer *w, pid_t pid); /* PID writes */
 void writer_clear(struct writer *w);
+bool writer_ended(const struct writer *w); /* somebody wrote, and is not there any more */
 
 enum closing {
 	CLOSE_DONE,   /* by a program that goes on, or that ended with status 0 */

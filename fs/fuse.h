@@ -54,6 +54,7 @@ struct call {
 	int (*run)(struct call *c, struct error *err); /* in the task */
 	void (*reply)(struct call *c);		       /* when RUN succeeded; NULL: fuse_reply_err(req, 0) */
 	bool interrupted, cancelling, done;
+	int64_t grace_ms; /* how long an interrupt waits for it to end by itself: programs expect no EINTR of a plain file */
 	bool *told_done; /* set when it has ended */
 	struct task *task;
 	TAILQ_ENTRY(call) list;
@@ -90,6 +91,7 @@ void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void reply_open(fuse_req_t req, struct handle *h, struct fuse_file_info *fi);
 
 /* fuse_bytes.c: files of bytes, answered by their own threads */
+#define BYTES_GRACE_MS 250 /* storage that works answers before: a signal that is handled is not seen as an error */
 void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t n, struct fuse_file_info *fi);
 void ll_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,

@@ -7,8 +7,9 @@
 
 #include "remote/front.h"
 
-#define CUT_MS 30000
-#define SMALL  (64u << 10) /* a write up to this is copied; the memory of a larger one goes to the thread */
+#define CUT_MS	       30000
+#define CLOSE_GRACE_MS 2000	   /* few programs look at what close says, and none closes again */
+#define SMALL	       (64u << 10) /* a write up to this is copied; the memory of a larger one goes to the thread */
 
 static struct bytes *bytes_of(fuse_ino_t ino, const struct fuse_file_info *fi)
 {
@@ -199,6 +200,7 @@ void front_bytes_cut(fuse_req_t req, const struct place *at, const struct stat *
 		c = call_new(req, at, cut_by_path, reply_cut_by_path);
 		c->st = *st;
 		c->off = size;
+		c->grace_ms = BYTES_GRACE_MS;
 		call_start(c);
 		return;
 	}
@@ -238,5 +240,6 @@ void front_bytes_flush(fuse_req_t req, struct handle *h)
 	}
 	c = call_new(req, &at, how == CLOSE_DONE ? run_commit : run_settle, NULL);
 	c->h = h;
+	c->grace_ms = CLOSE_GRACE_MS;
 	call_start(c);
 }

@@ -8,7 +8,6 @@
 #include "engine/loop.h"
 
 #define DEAD_MS	     30000 /* storage that does nothing for so long does not answer */
-#define INTERRUPT_MS 100   /* storage that works answers before: a signal that is handled is not seen as an error */
 #define SWEEP_MS     5000
 #define WRITES_AHEAD 2
 
@@ -88,7 +87,7 @@ static void on_interrupt(fuse_req_t req unused, void *arg)
 	struct bytes_request *r = arg;
 
 	r->interrupted_ms = now_monotonic_ms();
-	sweep_in(INTERRUPT_MS);
+	sweep_in(BYTES_GRACE_MS);
 }
 
 struct bytes_request *bytes_request_new(fuse_req_t req, struct bytes *b, enum bytes_what what,
@@ -197,8 +196,8 @@ static void sweep_one(struct bytes *b, int64_t now)
 	TAILQ_FOREACH(r, &b->requests, list) {
 		int64_t age = now - r->interrupted_ms;
 
-		if (r->interrupted_ms && !r->answered && age < INTERRUPT_MS)
-			sweep_in(INTERRUPT_MS - age);
+		if (r->interrupted_ms && !r->answered && age < BYTES_GRACE_MS)
+			sweep_in(BYTES_GRACE_MS - age);
 		else if (r->interrupted_ms)
 			give_up(r, EINTR);
 		else if (dead && now - r->since_ms > DEAD_MS)

@@ -54,7 +54,9 @@ static void on_interrupt(fuse_req_t req unused, void *arg)
 	struct call *c = arg;
 
 	c->interrupted = true;
-	if (!c->cancelling)
+	if (!c->cancelling && c->grace_ms)
+		loop_timer(c->grace_ms, cancel, c);
+	else if (!c->cancelling)
 		loop_soon(cancel, c);
 	c->cancelling = true;
 }

@@ -162,6 +162,7 @@ void ll_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		c->h = h;
 		c->fi = *fi;
 		c->scratch = ino;
+		c->grace_ms = at.slot->entry->kind == ENTRY_BYTES ? BYTES_GRACE_MS : 0;
 		call_start(c);
 		return;
 	}

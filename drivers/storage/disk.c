@@ -429,6 +429,7 @@ const struct pool_driver disk_pool = {
 	.remove = disk_remove,
 	.wipe = disk_wipe,
 	.image = disk_image,
+	.data = image_data,
 	.disk = disk_disk,
 	.discover = disk_discover,
 };

@@ -155,6 +155,7 @@ const struct pool_driver fs_pool = {
 	.clone = files_clone,
 	.wipe = files_wipe,
 	.image = files_image,
+	.data = image_data,
 	.disk = files_disk,
 	.directory = files_directory,
 };

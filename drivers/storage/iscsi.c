@@ -395,6 +395,7 @@ const struct pool_driver iscsi_pool = {
 	.usage = lun_usage,
 	.wipe = lun_wipe,
 	.image = iscsi_image,
+	.data = image_data,
 	.disk = disk_of,
 	.discover = iscsi_discover,
 };

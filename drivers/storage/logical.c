@@ -431,6 +431,7 @@ const struct pool_driver logical_pool = {
 	.clone = logical_clone,
 	.wipe = wipe,
 	.image = image,
+	.data = image_data,
 	.disk = disk,
 	.discover = discover,
 };

@@ -114,5 +114,6 @@ const struct pool_driver mpath_pool = {
 	.usage = lun_usage,
 	.wipe = lun_wipe,
 	.image = mpath_image,
+	.data = image_data,
 	.disk = lun_disk,
 };

@@ -143,6 +143,7 @@ const struct pool_driver netfs_pool = {
 	.clone = files_clone,
 	.wipe = files_wipe,
 	.image = files_image,
+	.data = image_data,
 	.disk = files_disk,
 	.directory = files_directory,
 	.discover = netfs_discover,

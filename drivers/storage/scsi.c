@@ -193,5 +193,6 @@ const struct pool_driver scsi_pool = {
 	.usage = lun_usage,
 	.wipe = lun_wipe,
 	.image = scsi_image,
+	.data = image_data,
 	.disk = lun_disk,
 };

@@ -49,6 +49,12 @@ int image_ask(const char *path, const char *format, struct volume_info *info, st
 int image_info_parse(struct str json, struct volume_info *info,
 		     struct error *err); /* of qemu-img's answer; does not wait */
 
+/* ---- nbd.c ---- */
+
+/* For the slot data: of anything whose layers are descriptors. */
+int image_data(struct pool *p, const struct data_layer *layers, size_t n, bool write, const struct secret *secret,
+	       struct bulk **out, struct error *err);
+
 /* ---- block.c: volumes that are block devices ---- */
 
 /* Size of the device in bytes and its claim key, owner and times into INFO (type, path, key, capacity, allocation). */

@@ -417,6 +417,7 @@ const struct pool_driver zfs_pool = {
 	.clone = clone,
 	.wipe = wipe,
 	.image = image,
+	.data = image_data,
 	.disk = disk,
 	.discover = discover,
 };
