@@ -166,9 +166,9 @@ struct pool_driver {
 		     struct error *err);
 
 	/* What a guest sees of an image that is not raw; NULL: it cannot be shown.  LAYERS: the image and what it is built on, the top one first; the
-	 * descriptors stay the caller's. */
-	int (*data)(struct pool *p, const struct data_layer *layers, size_t n, bool write, const struct secret *secret,
-		    struct bulk **out, struct error *err);
+	 * descriptors stay the caller's.  Of a type whose images are no descriptors there are none, and NAME is opened. */
+	int (*data)(struct pool *p, const char *name, const struct data_layer *layers, size_t n, bool write,
+		    const struct secret *secret, struct bulk **out, struct error *err);
 
 	/* Sets the <source> of DISK (an empty <disk>) so that a guest opens the volume NAME: its @type and source attributes, hosts, auth.  What
 	 * the image itself says (format, backing) is the caller's.  Does not wait. */

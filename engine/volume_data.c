@@ -87,7 +87,11 @@ int volume_data_layers(struct volume *top, bool write, const struct who *who, co
 	size_t n = 0;
 	int r = add_layer(&layers, &n, v, v->info->format, write, err);
 
-	while (r == 0 && v->info->backing) {
+	if (r == -ENOTSUP) { /* no descriptors: the driver opens it by its name */
+		error_clear(err);
+		r = 0;
+	}
+	while (r == 0 && n && v->info->backing) {
 		autofree char *format = xstrdup(v->info->backing_format);
 		r = find_below(v, who, &below, err);
 		if (r == 0 && n == LAYERS_MAX)
@@ -105,7 +109,7 @@ int volume_data_layers(struct volume *top, bool write, const struct who *who, co
 			break; /* raw bytes are built on nothing, whatever they say */
 	}
 	if (r == 0)
-		r = top->pool->driver->data(top->pool, layers, n, write, secret, out, err);
+		r = top->pool->driver->data(top->pool, volume_name(top), layers, n, write, secret, out, err);
 	layers_clear(layers, n);
 	object_unref(&v->obj);
 	return r;

@@ -386,8 +386,8 @@ static int start(struct nbd *d, const struct data_layer *layers, size_t n, int l
 	return 0;
 }
 
-int image_data(struct pool *p, const struct data_layer *layers, size_t n, bool write, const struct secret *secret,
-	       struct bulk **out, struct error *err)
+int image_data(struct pool *p, const char *name, const struct data_layer *layers, size_t n, bool write,
+	       const struct secret *secret, struct bulk **out, struct error *err)
 {
 	struct nbd *d = xcalloc(1, sizeof(*d));
 	autoclose int listener = -1, key = -1;
@@ -395,7 +395,9 @@ int image_data(struct pool *p, const struct data_layer *layers, size_t n, bool w
 	int r = 0;
 
 	*d = (struct nbd){ .pidfd = -1, .words = -1, .client = -1, .write = write };
-	if (secret) {
+	if (!n)
+		r = error_set(err, ENOTSUP, "%s: what is in images of this type of pool cannot be shown", name);
+	if (r == 0 && secret) {
 		key = secret_fd(secret, false, err);
 		r = key < 0 ? key : 0;
 	}

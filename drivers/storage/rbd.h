@@ -101,7 +101,7 @@ void rbd_bytes_free(struct image_bytes *b);
 
 int rbd_image_slot(struct pool *p, const char *name, int flags, const struct volume_spec *spec, struct bulk **out,
 		   struct error *err); /* rbd_bytes.c */
-int rbd_data_slot(struct pool *p, const char *name, const struct volume_info *now, int flags,
+int rbd_data_slot(struct pool *p, const char *name, const struct data_layer *layers, size_t n, bool write,
 		  const struct secret *secret, struct bulk **out, struct error *err);
 int rbd_wipe(struct pool *p, const char *name, const struct volume_info *now, const char *algorithm,
 	     void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct error *err); /* rbd_copy.c */

@@ -338,7 +338,7 @@ int rbd_image_slot(struct pool *p, const char *name, int flags, const struct vol
 	return j ? open_image(j, flags, out, err) : err && err->code ? -err->code : -EINVAL;
 }
 
-int rbd_data_slot(struct pool *p, const char *name, const struct volume_info *now unused, int flags,
+int rbd_data_slot(struct pool *p, const char *name, const struct data_layer *layers unused, size_t n unused, bool write,
 		  const struct secret *secret, struct bulk **out, struct error *err)
 {
 	struct rbd_job *j = rbd_job_new(p, name, err);
@@ -347,5 +347,5 @@ int rbd_data_slot(struct pool *p, const char *name, const struct volume_info *no
 		return -EBUSY;
 	if (secret)
 		buf_add(&j->passphrase, secret->value.p, secret->value.n);
-	return open_image(j, flags & O_ACCMODE, out, err);
+	return open_image(j, write ? O_RDWR : O_RDONLY, out, err);
 }

@@ -52,8 +52,8 @@ int image_info_parse(struct str json, struct volume_info *info,
 /* ---- nbd.c ---- */
 
 /* For the slot data: of anything whose layers are descriptors. */
-int image_data(struct pool *p, const struct data_layer *layers, size_t n, bool write, const struct secret *secret,
-	       struct bulk **out, struct error *err);
+int image_data(struct pool *p, const char *name, const struct data_layer *layers, size_t n, bool write,
+	       const struct secret *secret, struct bulk **out, struct error *err);
 
 /* ---- block.c: volumes that are block devices ---- */
 
