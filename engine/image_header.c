@@ -278,6 +278,8 @@ static int vmdk_word(const struct head *h, struct str text, const char *key, cha
 	end = memchr(at, '"', (size_t)(text.p + text.n - at));
 	if (!end || end - at > (ptrdiff_t)NAME_MOST || memchr(at, 0, (size_t)(end - at)))
 		return error_set(h->err, EBADMSG, "a broken vmdk image: %s does not end", key);
+	if (end == at)
+		return 0;
 	*value = xstrndup(at, (size_t)(end - at));
 	return 1;
 }
