@@ -3,6 +3,7 @@
  * What a guest sees of an image: qemu-storage-daemon opens it, from descriptors, and serves it over NBD on a socket that has no name any more when it
  * starts; libnbd is the other end, on the bulk's thread.  Nothing is probed: each layer has its format.
  */
+#include <dirent.h>
 #include <fcntl.h>
 #include <libnbd.h>
 #include <linux/falloc.h>
@@ -26,6 +27,8 @@
 
 struct nbd {
 	struct nbd_handle *h;
+	pid_t pid;
+	size_t nlayers;
 	int pidfd, words; /* the program; what it writes to its stderr */
 	int client;	  /* our end before the handshake */
 	uint64_t size;
@@ -252,6 +255,51 @@ static void read_words(struct nbd *d)
 	snprintf(d->text, sizeof(d->text), "%.500s", last ? last + 1 : text);
 }
 
+static bool program_file(const struct nbd *d, const char *fd, struct stat *st)
+{
+	autofree char *path = xasprintf("/proc/%d/fd/%s", (int)d->pid, fd);
+
+	return stat(path, st) == 0;
+}
+
+static bool is_layer(const struct nbd *d, const struct stat *st)
+{
+	for (size_t i = 0; i < d->nlayers; i++) {
+		char fd[16];
+		struct stat layer;
+
+		snprintf(fd, sizeof(fd), "%zu", FIRST_FD + i);
+		if (program_file(d, fd, &layer) && layer.st_dev == st->st_dev && layer.st_ino == st->st_ino)
+			return true;
+	}
+	return false;
+}
+
+/* An image may name files that are no backing file (extents of a vmdk, the data file of a qcow2), and whoever writes it may do so at the last moment:
+ * when it is open, and before a byte of it is passed on, the program must have nothing but what we gave it. */
+static int check_files(struct nbd *d)
+{
+	autofree char *path = xasprintf("/proc/%d/fd", (int)d->pid);
+	DIR *dir = opendir(path);
+	struct dirent *e;
+	struct stat st;
+	int r = 0;
+
+	if (!dir)
+		return -errno;
+	while (r == 0 && (e = readdir(dir))) {
+		if (e->d_name[0] == '.' || atoi(e->d_name) == SECRET_FD || !program_file(d, e->d_name, &st))
+			continue;
+		if ((S_ISREG(st.st_mode) || S_ISBLK(st.st_mode)) && !is_layer(d, &st))
+			r = -EACCES;
+	}
+	closedir(dir);
+	if (r < 0)
+		snprintf(d->text, sizeof(d->text),
+			 "the image names other files, which are not opened for it: convert it (qemu-img convert)");
+	return r;
+}
+
 /* The handshake: it is answered once the image is open. */
 static int shake_hands(void *arg)
 {
@@ -274,7 +322,7 @@ static int shake_hands(void *arg)
 	d->size = size;
 	size = nbd_get_block_size(d->h, LIBNBD_SIZE_MINIMUM);
 	d->align = size > 0 && size <= 65536 ? size : 512;
-	return 0;
+	return check_files(d);
 }
 
 /* ---- starting it ---- */
@@ -380,6 +428,8 @@ static int start(struct nbd *d, const struct data_layer *layers, size_t n, int l
 	free(fds);
 	if (pid < 0)
 		return error_in(err, pid, "qemu-storage-daemon (package qemu-system-common)");
+	d->pid = pid;
+	d->nlayers = n;
 	d->pidfd = syscall(SYS_pidfd_open, pid, 0);
 	if (spawn_watch(pid, ended, NULL, &p, NULL) == 0)
 		spawn_unwatch(p); /* it is reaped by itself */
@@ -420,7 +470,7 @@ int image_data(struct pool *p, const char *name, const struct data_layer *layers
 				       : r;
 	}
 	if (r < 0) {
-		r = error_set(err, EIO, "%s", d->text);
+		r = error_set(err, -r, "%s", d->text);
 		nbd_free(d);
 		worker_free(w);
 		return r;

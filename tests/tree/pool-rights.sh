@@ -62,6 +62,37 @@ u mkdir "$v/mine"
 ok 'an image that names nothing' u_sh "echo qcow2 > $v/mine/format; echo 1M > $v/mine/capacity"
 is "$(stat -c '%u %g %a' "$dir/mine")" '61001 61001 600' 'is his'
 
+# What a guest would see of it: a description that has root's file as its extent, a data file, a backing file.
+if command -v qemu-storage-daemon > /dev/null; then
+	cat > "$TMP/extent.vmdk" <<-VMDK
+	# Disk DescriptorFile
+	version=1
+	CID=12345678
+	parentCID=ffffffff
+	createType="monolithicFlat"
+	RW 2048 FLAT "$TMP/secret" 0
+	ddb.adapterType = "ide"
+	VMDK
+	cp "$TMP/secret" "$TMP/dfile"
+	qemu-img create -q -f qcow2 -o "data_file=$TMP/dfile,data_file_raw=on" "$TMP/dfile.qcow2" 1M
+	chmod 600 "$TMP/dfile"
+	chmod 644 "$TMP/extent.vmdk" "$TMP/dfile.qcow2"
+	for name in extent.vmdk dfile.qcow2; do
+		u mkdir "$v/$name"
+		ok "upload of $name" u cp "$TMP/$name" "$v/$name/image"
+		is "$(u cat "$v/$name/data" 2>/dev/null | head -c 17)" '' "$name: nothing is read by it"
+	done
+	like "$(cat "$v/extent.vmdk/error")" 'names other files' 'the reason'
+	is "$(u cat "$v/by-secret/data" 2>/dev/null | head -c 17)" '' 'a backing file outside of pools is not read'
+	qemu-img create -q -f vmdk "$TMP/plain.vmdk" 1M
+	chmod 644 "$TMP/plain.vmdk"
+	u mkdir "$v/plain.vmdk"
+	u cp "$TMP/plain.vmdk" "$v/plain.vmdk/image"
+	is "$(u cat "$v/plain.vmdk/data" | wc -c)" 1048576 'a vmdk of one file is'
+else
+	skip 'data' 'needs qemu-storage-daemon'
+fi
+
 # A link is no way out of the pool for what is written.
 ln -s "$TMP/secret" "$dir/link"
 refused ELOOP dd if=/dev/zero of="$v/link/image" bs=1 count=1 conv=notrunc status=none
