@@ -23,6 +23,13 @@
 	X("stop:begin") X("stop:recorded") X("stop:gone") X("stop:dir") X("stop:done") \
 	/* mkdir, rmdir, definition and value of a secret */ \
 	X("secret:begin") X("secret:value") X("secret:stored") \
+	/* mkdir, rows and xml of a pool; rename, removal; start and stop */ \
+	X("pool-define:stored") X("pool-rename:stored") X("pool-rename:done") X("pool-drop:begin") X("pool-drop:stored") \
+	X("pool-start:begin") X("pool-start:recorded") X("pool-stop:stopped") \
+	/* a volume; its upload, on the thread that writes */ \
+	X("volume-create:begin") X("volume-create:made") X("volume-clone:made") X("volume-rename:begin") \
+	X("volume-rename:moved") X("volume-remove:begin") X("volume-remove:removed") \
+	X("volume-upload:begin") \
 	/* a device into or out of the running guest */ \
 	X("plug:begin") X("plug:completed") X("plug:qemu-item") X("plug:attached") X("plug:recorded") X("plug:stored") X("plug:done") \
 	X("unplug:begin") X("unplug:detached") X("unplug:recorded") X("unplug:stored") X("unplug:done")

@@ -72,6 +72,7 @@ static int drop(struct pool *p, struct error *err)
 		pool_save_soon(p); /* the file may be gone already when it fails */
 		return r;
 	}
+	(void)!fault_point("pool-drop:stored", NULL);
 	p->persistent = false; /* nothing writes it again */
 	(void)!store_remove("volumes", p->uuid, false, NULL);
 	pool_remove(p);
@@ -109,9 +110,11 @@ static int rename_files(struct pool *p, struct pool_draft *dr, const char *old, 
 		free(take(&p->was));
 		return r;
 	}
+	(void)!fault_point("pool-rename:stored", NULL);
 	if (store_remove("pools", old, true, NULL) <
 	    0) /* it is still there, and is known for what it is at the next start */
 		return 0;
+	(void)!fault_point("pool-rename:done", NULL);
 	free(take(&p->was));
 	pool_save_soon(p);
 	return 0;

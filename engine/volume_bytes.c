@@ -31,6 +31,8 @@ static int upload_commit(struct bulk *b, struct error *err)
 	int r = volume_there(v, err);
 
 	if (r == 0)
+		r = fault_point("volume-upload:begin", err);
+	if (r == 0)
 		r = u->commit(b, err);
 	if (r < 0)
 		return error_in(err, r, "%s: upload", v->obj.name);

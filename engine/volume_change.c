@@ -163,7 +163,11 @@ static int rename_held(struct volume *v, const char *name, struct error *err)
 		if (r == 0)
 			r = check_free(v, err);
 		if (r == 0)
+			r = fault_point("volume-rename:begin", err);
+		if (r == 0)
 			r = p->driver->rename(p, old, name, err);
+		if (r == 0)
+			(void)!fault_point("volume-rename:moved", NULL);
 	}
 	if (r < 0 || v->obj.gone)
 		return r;
@@ -283,6 +287,7 @@ static int remove_held(struct volume *v, struct error *err)
 		object_changed(&v->obj, 1u << FACET_STATE);
 		return r;
 	}
+	(void)!fault_point("volume-remove:removed", NULL);
 	format_rename(p, volume_name(v), NULL);
 	volume_event(v, "removed", NULL);
 	volume_gone(v);

@@ -362,6 +362,8 @@ int volume_clone(struct volume *v, struct str spec, const struct who *who, struc
 		r = copy(v, to, format, who, err);
 	v->progress = (struct progress){ 0 };
 	if (r == 0)
+		(void)!fault_point("volume-clone:made", NULL);
+	if (r == 0)
 		created(to, format ? format : v->info ? v->info->format : NULL);
 	job_end(&theirs);
 	if (r < 0) {
