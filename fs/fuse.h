@@ -48,6 +48,7 @@ struct call {
 	struct object *made;
 	struct rnode *remote, *remote_to; /* referenced: of another host's tree */
 	struct rhandle *rh;
+	uint32_t fid; /* of an open file there */
 	struct stat st;
 	struct statvfs statfs;
 	int mask;

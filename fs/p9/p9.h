@@ -33,8 +33,9 @@ struct p9_fid {
 struct p9_conn {
 	struct link *link;
 	struct who who;
-	bool root; /* may speak for others */
-	bool own;  /* 9P2000.L.domfs */
+	bool root;   /* may speak for others */
+	bool own;    /* 9P2000.L.domfs */
+	uint32_t id; /* its own, from 1 */
 	char *peer;
 	uint32_t msize; /* 0: before Tversion */
 	struct hash *fids;
@@ -42,6 +43,10 @@ struct p9_conn {
 	unsigned nreqs, refs;
 	bool closed;
 	struct buf out;
+	bool watches,
+		all_told; /* gets news, under WATCH_TAG; was told that everything has changed, and nothing since */
+	uint16_t watch_tag;
+	uint64_t news_at; /* how many of them it has got */
 	struct loop_timer *silence;
 	void (*ended)(void *arg);
 	void *arg;
@@ -72,6 +77,12 @@ p9_run p9_mkdir, p9_unlinkat, p9_renameat, p9_rename, p9_symlink, p9_mknod, p9_l
 p9_run p9_xattrwalk, p9_xattrcreate;						     /* xattr.c */
 p9_run p9_get, p9_list, p9_put, p9_watch, p9_poll;				     /* own.c */
 
+/* conn.c */
+void p9_send(struct p9_conn *c, const struct p9_msg *m);
+void p9_each_conn(void (*fn)(struct p9_conn *c));
+/* own.c: what changed and was not told yet is told now. */
+void p9_news_tell(struct p9_conn *c);
+
 /* fid.c.  A fid of the client's, when it is known where it leads (waits for a walk that goes on); referenced: p9_fid_unref. */
 int p9_fid(struct p9_req *q, uint32_t id, struct p9_fid **out, struct error *err);
 int p9_fid_new(struct p9_conn *c, uint32_t id, const struct p9_fid *from, struct p9_fid **out, struct error *err);
@@ -86,7 +97,6 @@ int p9_step(const struct who *who, const struct place *dir, uint64_t *scratch, s
 
 /* attr.c */
 void p9_attr_from(const struct stat *st, struct p9_attr *a);
-void p9_news_wake(void); /* own.c: something was noted */
 struct p9_qid p9_qid_of(const struct place *at, uint64_t scratch);
 int p9_attr_of(const struct place *at, uint64_t scratch, struct p9_attr *a,
 	       struct error *err); /* a task: settles first */
