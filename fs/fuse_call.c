@@ -97,7 +97,7 @@ static void call_run(void *arg)
 	TAILQ_REMOVE(&calls, c, list);
 	if (c->req)
 		call_answer(c, r, &err);
-	else if (r < 0 && !c->at.obj->gone)
+	else if (r < 0 && c->at.slot && !c->at.obj->gone)
 		record_failure(&c->at, &c->who, &err);
 	if (!c->cancelling)
 		call_free(c);

@@ -426,6 +426,8 @@ static int run_rename(struct call *c, struct error *err)
 	r = remote_call(dir->r, &m, &reply, err);
 	remote_clunk(dir->r, from_walk.newfid);
 	remote_clunk(dir->r, to_walk.newfid);
+	if (r == 0)
+		rnode_renamed(dir, c->name, to, buf_text(&c->data));
 	rnode_changed_names(dir);
 	rnode_changed_names(to);
 	return r;

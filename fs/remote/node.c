@@ -197,6 +197,30 @@ void rnode_changed_names(struct rnode *dir)
 	take_back(dir);
 }
 
+void rnode_renamed(struct rnode *dir, const char *name, struct rnode *to, const char *newname)
+{
+	struct rnode *n = rnode_child(dir, name), *there = rnode_child(to, newname);
+
+	if (!n || n == there)
+		return;
+	if (there)
+		rnode_drop(there);
+	hash_put(dir->children, name, NULL);
+	vec_drop(&dir->order, n);
+	free(n->name);
+	n->name = xstrdup(newname);
+	n->parent = to;
+	if (!to->children)
+		to->children = hash_new();
+	hash_put(to->children, newname, n);
+	vec_add(&to->order, n);
+	for (size_t i = to->order.n - 1; i && ((struct rnode *)to->order.at[i - 1])->number > n->number; i--) {
+		to->order.at[i] = to->order.at[i - 1];
+		to->order.at[i - 1] = n;
+	}
+	take_back(n);
+}
+
 int rnode_path(const struct rnode *n, struct p9_msg *m)
 {
 	unsigned depth = 0;
@@ -217,10 +241,16 @@ struct rnode *rnode_child(struct rnode *dir, const char *name)
 
 struct rnode *rnode_after(struct rnode *dir, uint64_t cursor)
 {
-	for (size_t i = 0; i < dir->order.n; i++)
-		if (((struct rnode *)dir->order.at[i])->number > cursor)
-			return dir->order.at[i];
-	return NULL;
+	size_t low = 0, high = dir->order.n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (((struct rnode *)dir->order.at[mid])->number > cursor)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low < dir->order.n ? dir->order.at[low] : NULL;
 }
 
 /* ---- what is told ---- */

@@ -120,6 +120,8 @@ void rnodes_free(struct remote *r);
 void rnode_put(struct rnode *n, const struct p9_attr *a); /* something was written to it */
 void rnode_news(struct remote *r, struct str data);	  /* those of an Rwatch */
 void rnode_changed_names(struct rnode *dir);
+/* The kernel moves what it knows by NAME: so does this. */
+void rnode_renamed(struct rnode *dir, const char *name, struct rnode *to, const char *newname);
 /* A scratch file that was just created there. */
 struct rnode *rnode_made(struct rnode *dir, const char *name, const struct p9_qid *qid, uint32_t mode);
 int rnode_greet(struct remote *r, struct error *err); /* the first questions of a new link, all at once */
