@@ -9,7 +9,8 @@
 
 #include "fs/guard.h"
 
-#define CONTENT_MAX 512 /* of a file, with the listing of its directory */
+#define CONTENT_MAX 512		/* of a file, with the listing of its directory */
+#define LIST_ROOM   (16u << 10) /* of one node more than fits, with all that is said of it */
 
 /* From fid down NAMES; a fid of its own that nobody else knows. */
 static int walk_to(struct p9_req *q, struct p9_fid *f, struct error *err)
@@ -181,7 +182,7 @@ static void add_kept(struct buf *out, const struct place *dir, const struct who 
 
 int p9_list(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
-	uint32_t most = q->conn->msize - 4096, max = q->msg.count < most ? q->msg.count : most;
+	uint32_t most = q->conn->msize - LIST_ROOM, max = q->msg.count < most ? q->msg.count : most;
 	uint64_t cursor = q->msg.offset;
 	autowalk struct p9_fid f = { 0 };
 	struct place dir, at;
@@ -253,7 +254,7 @@ void p9_news_wake(void)
 
 /* OFFSET is what an earlier Rwatch gave; 0: from now on.  Nodes are told by their inodes: a serial and what of it changed becomes the qid paths of all
  * files that this client may have been told of.  Too far behind: one record of path 0: everything. */
-int p9_watch(struct p9_req *q, struct p9_msg *out, struct error *err unused)
+int p9_watch(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	uint64_t from = q->msg.offset;
 	int r = 0;
@@ -267,8 +268,13 @@ int p9_watch(struct p9_req *q, struct p9_msg *out, struct error *err unused)
 		return 0;
 	}
 	from--;
-	while (from == news_end && r == 0)
+	while (from == news_end && r == 0) {
+		r = p9_park(q, err);
+		if (r < 0)
+			return r;
 		r = task_wait(&news_q, NO_TIMEOUT);
+		p9_unpark(q);
+	}
 	if (r < 0)
 		return r;
 	if (from > news_end || news_end - from > NEWS) {
@@ -292,8 +298,8 @@ int p9_poll(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	const struct stream_ops *ops = r == 0 && f->h && f->h->slot ? f->h->slot->entry->stream : NULL;
 
 	while (r == 0 && ops && ops->ready && !ops->ready(f->h)) {
-		r = p9_wait_for(f->at.obj, NO_TIMEOUT);
-		if (r == 0 && f->at.obj->gone)
+		r = p9_wait_for(q, f->h->obj, err);
+		if (r == 0 && f->h->obj->gone)
 			r = -ENODEV;
 	}
 	return r;
