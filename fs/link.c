@@ -19,7 +19,7 @@ struct link {
 	size_t sent; /* of QUEUE */
 	bool paused, ended, gone;
 	unsigned calling; /* callbacks that must find it when they return */
-	bool resuming; /* resume() is to be called and must find it */
+	bool resuming;	  /* resume() is to be called and must find it */
 	uint64_t bytes_in, bytes_out;
 };
 

@@ -9,7 +9,7 @@
 #include "fs/scratch.h"
 #include "fs/stream.h"
 
-#define BYTES_MS   30000 /* for storage to answer */
+#define BYTES_MS   30000       /* for storage to answer */
 #define STREAM_MAX (64u << 10) /* of a stream, in one read */
 
 /* ---- waiting for an object to change ---- */

@@ -66,11 +66,11 @@ struct p9_req {
 	struct p9_msg msg;
 	struct task *task;
 	struct vec flushes; /* tags of Tflush that wait for it */
-	bool silent;		/* its session is over: nobody hears an answer */
+	bool silent;	    /* its session is over: nobody hears an answer */
 	bool parked;
-	size_t weight;		/* of HELD, or of PARKED_BYTES */
-	struct vec objects;	/* referenced as long as it goes on: its fid may be moved away meanwhile */
-	struct buf text; /* what the reply borrows */
+	size_t weight;	    /* of HELD, or of PARKED_BYTES */
+	struct vec objects; /* referenced as long as it goes on: its fid may be moved away meanwhile */
+	struct buf text;    /* what the reply borrows */
 	TAILQ_ENTRY(p9_req) list;
 };
 
