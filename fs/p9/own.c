@@ -12,7 +12,8 @@
 #include "engine/loop.h"
 #include "fs/guard.h"
 
-#define CONTENT_MAX 512 /* of a file, with the listing of its directory */
+#define CONTENT_MAX 512		/* of a file, with the listing of its directory */
+#define LIST_ROOM   (16u << 10) /* of one node more than fits, with all that is said of it */
 
 /* From fid down NAMES; a fid of its own that nobody else knows. */
 static int walk_to(struct p9_req *q, struct p9_fid *f, struct error *err)
@@ -184,7 +185,7 @@ static void add_kept(struct buf *out, const struct place *dir, const struct who 
 
 int p9_list(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
-	uint32_t most = q->conn->msize - 4096, max = q->msg.count < most ? q->msg.count : most;
+	uint32_t most = q->conn->msize - LIST_ROOM, max = q->msg.count < most ? q->msg.count : most;
 	uint64_t cursor = q->msg.offset;
 	autowalk struct p9_fid f = { 0 };
 	struct place dir, at;
@@ -305,8 +306,8 @@ int p9_poll(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	const struct stream_ops *ops = r == 0 && f->h && f->h->slot ? f->h->slot->entry->stream : NULL;
 
 	while (r == 0 && ops && ops->ready && !ops->ready(f->h)) {
-		r = p9_wait_for(f->at.obj, NO_TIMEOUT);
-		if (r == 0 && f->at.obj->gone)
+		r = p9_wait_for(q, f->h->obj, err);
+		if (r == 0 && f->h->obj->gone)
 			r = -ENODEV;
 	}
 	return r;
