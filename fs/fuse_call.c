@@ -124,13 +124,23 @@ void call_start_nowait(struct call *c)
 	c->req = NULL;
 }
 
-void calls_cancel(void)
+static void cancel_calls(bool all)
 {
 	struct call *c;
 
 	TAILQ_FOREACH(c, &calls, list)
-		if (c->task)
+		if (c->task && (all || c->remote))
 			task_cancel(c->task);
+}
+
+void calls_cancel(void)
+{
+	cancel_calls(true);
+}
+
+void calls_cancel_remote(void)
+{
+	cancel_calls(false);
 }
 
 bool calls_going(void)
