@@ -1,6 +1,7 @@
 """Pools and volumes: 10,000 of them listed, bytes in and out, images made."""
 import contextlib
 import ctypes
+import errno
 import os
 import resource
 import shutil
@@ -31,7 +32,16 @@ def make_pool(m, name, directory):
 
 
 def drop_pool(p):
-    put('stop\n', p, 'state')
+    """A large image is still being removed when its rmdir has returned: the pool says so (EBUSY)."""
+    until = time.monotonic() + 60
+    while True:
+        try:
+            put('stop\n', p, 'state')
+            break
+        except OSError as e:
+            if e.errno != errno.EBUSY or time.monotonic() > until:
+                raise
+            time.sleep(0.05)
     os.rmdir(p)
 
 
