@@ -227,6 +227,7 @@ def main():
     p.add_argument('--count', type=int, default=9)
     p.add_argument('--domains', type=int, default=2000)
     p.add_argument('--volumes', type=int, default=10000)
+    p.add_argument('--image-size', type=int, default=2048, help='MiB')
     p.add_argument('--dir', help='where pools and images are put; by default where the temporary files are')
     a = p.parse_args()
     a.domfs = os.path.abspath(a.domfs)
