@@ -20,6 +20,7 @@ import sys
 import tempfile
 import time
 
+sys.dont_write_bytecode = True
 from common import TOP, Mount, at_once, ms, report, timed, virsh
 from storage import bench_create, bench_image, bench_pool
 

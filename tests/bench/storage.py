@@ -182,7 +182,7 @@ def rate(what, size, ours, plain, cpu):
 
 
 def image_rounds(a, m, v, source, target, made):
-    """Each copy begins with its target not there, nothing to be written, and its source in the page cache; who is first changes."""
+    """Each begins without its target, nothing to be written, its source in the page cache; who is first changes."""
     t = {k: [] for k in ('in', 'plain in', 'out', 'plain out', 'cpu in', 'cpu out')}
 
     def one(what, *argv):
@@ -257,8 +257,8 @@ def each(names, text):
 
 
 def one_by_one(m, v, bare, rounds=5, n=20):
-    """In shells, as it is typed.  mkdir is a process, which a qemu-img of its own does not need: so there is also one that makes a directory
-    and writes two files that mean nothing, and a program that needs no mkdir."""
+    """In shells, as it is typed.  mkdir is a process, which a bare qemu-img does not need: so there is also one after
+    mkdir and two files that mean nothing, and a program that makes directories by itself."""
     t = {k: [] for k in ('ours', 'bare', 'same', 'calls', 'spawn')}
     cpu = {k: [] for k in t}
     make = 'qemu-img create -q -f qcow2 %s/$i 10G' % bare
@@ -290,13 +290,15 @@ def all_at_once(a, v, bare, rounds=3, n=64):
     t = {k: [] for k in ('make', 'drop', 'bare', 'virsh make', 'virsh drop')}
     names = ['at-once-%d' % i for i in range(n)]
     for _ in range(rounds):
-        t['bare'].append(at_once([lambda i=i: run('qemu-img', 'create', '-q', '-f', 'qcow2', bare + '/' + i, '10G') for i in names]))
+        t['bare'].append(at_once([lambda i=i: run('qemu-img', 'create', '-q', '-f', 'qcow2', bare + '/' + i, '10G')
+                                  for i in names]))
         for i in names:
             os.unlink(bare + '/' + i)
         t['make'].append(at_once(each([v + '/' + i for i in names], MAKE)))
         t['drop'].append(at_once(each([v + '/' + i for i in names], 'rmdir $d')))
         if a.libvirt:
-            t['virsh make'].append(at_once([lambda i=i: virsh('vol-create-as', 'bcreate', i, '10G', '--format', 'qcow2') for i in names]))
+            t['virsh make'].append(at_once([lambda i=i: virsh('vol-create-as', 'bcreate', i, '10G', '--format', 'qcow2')
+                                            for i in names]))
             t['virsh drop'].append(at_once([lambda i=i: virsh('vol-delete', i, 'bcreate') for i in names]))
     report('%d qcow2 volumes at once' % n, t['make'], [('qemu-img create', t['bare']), ('virsh', t['virsh make'])])
     report('  removed at once', t['drop'], [('virsh', t['virsh drop'])])
