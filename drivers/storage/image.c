@@ -465,9 +465,25 @@ static int create_file(struct worker *w, const struct volume_spec *spec, const c
 	return r;
 }
 
+/* The thread of the last image that was made without trouble: of many in a row each has it. */
+static struct worker *idle;
+
+static struct worker *worker_take(void)
+{
+	return idle ? take(&idle) : worker_new("image");
+}
+
+static void worker_give(struct worker *w, int r)
+{
+	if (r == 0 && !idle)
+		idle = w;
+	else
+		worker_free(w); /* it may hang */
+}
+
 int image_create(struct pool *p unused, const struct volume_spec *spec, const char *path, bool block, struct error *err)
 {
-	struct worker *w = worker_new("image");
+	struct worker *w = worker_take();
 	struct lines l;
 	int r = plan(spec, path, &l, err);
 
@@ -476,7 +492,7 @@ int image_create(struct pool *p unused, const struct volume_spec *spec, const ch
 		r = create_file(w, spec, path, &l, err);
 	else if (r == 0 && !by_hand(spec))
 		r = run_lines(w, spec, path, &l, err);
-	worker_free(w);
+	worker_give(w, r);
 	lines_clear(&l);
 	return r;
 }
