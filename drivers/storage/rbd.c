@@ -227,6 +227,16 @@ static struct rbd_job *making(struct pool *p, const struct volume_spec *spec, st
 	return j;
 }
 
+/* Keys are made slowly on purpose: the pool goes on meanwhile. */
+static int make_apart(struct rbd_job *j, struct error *err)
+{
+	struct worker *w = worker_new("ceph-work");
+	int r = rbd_run_on(w, j, make_work, POOL_LONG_MS, err);
+
+	worker_free(w);
+	return r;
+}
+
 static int rbd_create_slot(struct pool *p, const struct volume_spec *spec, struct error *err)
 {
 	bool full = str_eq(spec->preallocation, "full") || str_eq(spec->preallocation, "falloc");
@@ -240,12 +250,14 @@ static int rbd_create_slot(struct pool *p, const struct volume_spec *spec, struc
 			"%s/image",
 			pool_name(p), spec->name);
 	j = making(p, spec, err);
-	if (j && full) {
+	if (!j)
+		return err && err->code ? -err->code : -EINVAL;
+	if (full) {
 		j->to = ceph_temporary_name();
 		j->whole = xstrdup(spec->name);
 		j->new.name = j->to;
 	}
-	r = j ? rbd_run(p, j, make_work, POOL_WORK_MS, err) : err && err->code ? -err->code : -EINVAL;
+	r = spec->secret ? make_apart(j, err) : rbd_run(p, j, make_work, POOL_WORK_MS, err);
 	if (r < 0)
 		return r;
 	if (full)

@@ -50,6 +50,8 @@ uint64_t ceph_image_luks(rbd_image_t image, bool *two);
 
 int ceph_image_copy_luks(rbd_image_t from, rbd_image_t to); /* the note of it */
 
+void ceph_image_forget_luks(rbd_image_t image);
+
 struct rbd_new {
 	const char *name;
 	uint64_t size;
