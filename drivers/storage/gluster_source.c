@@ -6,9 +6,8 @@
 #include "engine/units.h"
 #include "gluster_source.h"
 
-/* Those that QEMU makes and grows over the network. */
-const char *const gluster_formats[] = { "raw",	 "qcow2", "qcow", "qed", "vmdk", "vdi",	 "vhdx",
-					"vpc",	 "luks",  "dir",  "iso", "vhd",	 "none", NULL };
+/* Those whose first bytes tell how large they are. */
+const char *const gluster_formats[] = { "raw", "qcow2", "qed", "luks", "dir", "iso", NULL };
 
 void gluster_source_clear(struct gluster_source *s)
 {
@@ -35,8 +34,7 @@ int gluster_name_check(const char *name, struct error *err)
 	if (str_starts(name, GLUSTER_TEMP))
 		return error_set(err, EINVAL, "'%s': names that begin with %s are those of uploads that are going on",
 				 name, GLUSTER_TEMP);
-	/* what would end the path or be decoded in a URL */
-	return check_word("a volume's name", name, "/?%#", err);
+	return check_word("a volume's name", name, "/", err);
 }
 
 /* "/a/b" of "a/b/", "" of "/"; nothing may lead out of it. */
@@ -87,6 +85,18 @@ char *gluster_url(const struct gluster_source *s, const char *name)
 		snprintf(port, sizeof(port), ":%d", s->port);
 	return xasprintf("gluster://%s%s%s%s/%s%s/%s", v6 ? "[" : "", s->host, v6 ? "]" : "", port, s->volume, s->dir,
 			 name);
+}
+
+char *gluster_url_coded(const struct gluster_source *s, const char *name)
+{
+	autobuf struct buf b = { 0 };
+
+	for (; *name; name++)
+		if (isalnum((unsigned char)*name) || strchr("-._~", *name))
+			buf_putc(&b, *name);
+		else
+			buf_printf(&b, "%%%02X", (unsigned char)*name);
+	return gluster_url(s, buf_text(&b));
 }
 
 int gluster_complete(struct node *pool, const char *dir unused, struct error *err)

@@ -17,6 +17,8 @@ void gluster_source_clear(struct gluster_source *s);
 int gluster_source_of(const struct node *pool, struct gluster_source *out, struct error *err);
 /* "gluster://HOST[:PORT]/VOLUME/DIR/NAME", as QEMU and libvirt write it; the caller frees. */
 char *gluster_url(const struct gluster_source *s, const char *name);
+/* The same for the command line of qemu-img, which decodes it. */
+char *gluster_url_coded(const struct gluster_source *s, const char *name);
 int gluster_name_check(const char *name, struct error *err);
 
 int gluster_complete(struct node *pool, const char *dir, struct error *err);
