@@ -176,6 +176,7 @@ ok 'a volume knows its domain' test -L "$v/up/users/web"
 test_xml net "<disk type='network' device='disk'><driver name='qemu' type='raw'/><source protocol='gluster' name='vol1/b'><host name='$addr'/></source><target dev='vda' bus='virtio'/></disk>" > "$TMP/net.xml"
 mkdir "$M/domains/net"
 cp "$TMP/net.xml" "$M/domains/net/xml"
+cat "$v/b/capacity" > "$TMP/looked"
 ok 'also where the domain does not name the pool' test -L "$v/b/users/net"
 rmdir "$M/domains/web" "$M/domains/net"
 
