@@ -88,7 +88,7 @@ static void fill(const struct gluster_job *j, struct volume_info *info)
 	info->type = dir ? VOLUME_NETDIR : VOLUME_NETWORK;
 	info->path = gluster_url(&j->fs->at, j->name);
 	info->key = xasprintf("%s%s/%s", j->fs->at.volume, j->fs->at.dir, j->name);
-	info->claim = xasprintf("gluster:%s", info->path);
+	info->claim = xasprintf("gluster:%s", info->key); /* as a guest's disk has it */
 	info->physical = dir ? 0 : (uint64_t)st->st_size;
 	info->allocation = (uint64_t)st->st_blocks * 512;
 	info->has_owner = true;
