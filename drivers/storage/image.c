@@ -506,7 +506,7 @@ int image_resize(struct pool *p unused, const char *path, const char *format, ui
 	if (capacity > INT64_MAX)
 		return error_set(err, EINVAL, "%s: a capacity of %s bytes: there is nothing above 2^63 - 1", path,
 				 size);
-	if (!format || path[0] != '/')
+	if (!format || (path[0] != '/' && !str_starts(path, "gluster://")))
 		return error_set(err, EINVAL, "%s: expected an absolute path and a format", path);
 	r = spawn_run(argv, (struct str){ 0 }, NULL, POOL_LONG_MS, err);
 	if (r < 0 && (strstr(error_text(err), "shrink") || strstr(error_text(err), "Shrinking")))
