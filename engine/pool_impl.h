@@ -32,6 +32,7 @@ struct pool_draft {
 	size_t n;
 	char uuid[UUID_TEXT];
 	const struct pool_driver *driver;
+	const struct who *who; /* who wants it so; NULL: domfs itself */
 };
 void pool_draft_clear(struct pool_draft *dr);
 #define autopooldraft __attribute__((cleanup(pool_draft_clear)))
