@@ -167,10 +167,13 @@ static int check_unused(struct pool *p, struct error *err)
 		if (v->jobs.holder)
 			return error_set(err, EBUSY, "the volume '%s' is in use: '%s' is going on", v->obj.name,
 					 v->jobs.holder->operation);
+		if (v->upload)
+			return error_set(err, EBUSY, "the volume '%s' is in use: its image is being written",
+					 v->obj.name);
 		if (v->info && v->info->claim && claim_check(v->info->claim, false, err) < 0)
 			return error_in(err, -EBUSY, "the volume '%s'", v->obj.name);
 	}
-	return 0;
+	return pool_check_users(p, err);
 }
 
 static struct volume *volume_in_removal(struct pool *p)
