@@ -562,6 +562,12 @@ def fids():
                            ('read', u32(0) + u64(0) + u32(9)), ('write', u32(0) + u64(0) + data(b'x')),
                            ('mkdir', u32(0) + text('x') + u32(0, 0)), ('clunk', u32(0)), ('remove', u32(0)),
                            ('unlinkat', u32(0) + text('x') + u32(0)), ('statfs', u32(0)), ('fsync', u32(0, 0)),
+                           ('symlink', u32(0) + text('x') + text('y') + u32(0)),
+                           ('renameat', u32(0) + text('x') + u32(0) + text('y')), ('rename', u32(0, 0) + text('x')),
+                           ('lcreate', u32(0) + text('xml.new') + u32(0, 0, 0)), ('readlink', u32(0)),
+                           ('setattr', u32(0, 1, 0, 0, 0) + u64(0, 0, 0, 0, 0)),
+                           ('xattrcreate', u32(0) + text('x') + u64(0) + u32(0)),
+                           ('lock', u32(0) + b'\1' + u32(0) + u64(0, 0) + u32(1) + text('h')),
                            ('xattrwalk', u32(0, 1) + text('')), ('readdir', u32(0) + u64(0) + u32(99))):
             refused('T%s before Tattach' % kind, (errno.EBADF, errno.EOPNOTSUPP), c.call, kind, body)
     c, d = Client(), Client()
@@ -569,6 +575,7 @@ def fids():
     refused('a fid of another connection', errno.EBADF, d.read, f)
     refused('a fid that is in use', errno.EBADF, c.walk, 'domains', 0, f)
     refused('attach to a fid in use', errno.EBADF, c.attach, f)
+    refused('a symlink below a file', errno.ENOTDIR, c.call, 'symlink', u32(f) + text('x') + text('y') + u32(0))
     refused('fid 2^32-1', errno.EBADF, c.walk, 'domains', 0, NOFID)
     refused('to walk from an open fid', errno.EBUSY, c.walk, '..', f, 60)
     refused('to open it again', errno.EBUSY, c.call, 'lopen', u32(f, 0))
