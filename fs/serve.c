@@ -17,6 +17,7 @@
 #include "hosts.h"
 #include "listen.h"
 #include "remote/front.h"
+#include "stream.h"
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000  /* how long tasks and requests that are being cancelled may take to end */
@@ -228,6 +229,7 @@ int serve(const struct mount_options *o, void (*ready)(void), struct error *err)
 	loop_signal(SIGINT, on_signal, NULL);
 	loop_signal(SIGHUP, on_signal, NULL);
 	tree_open(&root_entry);
+	streams_open();
 	if (o->source)
 		open_client(o->source);
 	else

@@ -57,12 +57,32 @@ static void conn_unref(struct p9_conn *c)
 	free(c);
 }
 
-static void send(struct p9_conn *c, const struct p9_msg *m)
+void p9_send(struct p9_conn *c, const struct p9_msg *m)
 {
 	if (c->closed)
 		return;
 	p9_encode(m, &c->out);
 	link_send(c->link, &c->out);
+}
+
+/* A reply: what it says is not older than the news before it. */
+static void send(struct p9_conn *c, const struct p9_msg *m)
+{
+	if (c->closed)
+		return;
+	p9_news_tell(c);
+	c->all_told = false;
+	p9_send(c, m);
+}
+
+void p9_each_conn(void (*fn)(struct p9_conn *c))
+{
+	struct p9_conn *c, *next;
+
+	for (c = TAILQ_FIRST(&conns); c; c = next) {
+		next = TAILQ_NEXT(c, list); /* a connection that breaks while it is told goes by itself only */
+		fn(c);
+	}
 }
 
 static void send_error(struct p9_conn *c, const struct p9_req *q, int r, const struct error *err)
@@ -320,8 +340,10 @@ static void on_silence(void *arg)
 
 struct p9_conn *p9_serve(int in, int out, const struct who *who, const char *peer, void (*ended)(void *arg), void *arg)
 {
+	static uint32_t last_id;
 	struct p9_conn *c = xcalloc(1, sizeof(*c));
 
+	c->id = ++last_id;
 	c->who = *who;
 	c->root = who->uid == 0;
 	c->peer = xstrdup(peer);

@@ -148,6 +148,7 @@ int p9_version(struct p9_req *q, struct p9_msg *out, struct error *err)
 		return error_set(err, EINVAL, "msize %u: at least %u is needed", m->msize, P9_MSIZE_MIN);
 	p9_abort_others(q);
 	p9_fids_clear(c);
+	c->watches = c->all_told = false;
 	c->msize = m->msize < P9_MSIZE_MAX ? m->msize : P9_MSIZE_MAX;
 	c->own = str_is(m->version, P9_VERSION_OWN) && c->msize >= P9_OWN_MIN;
 	out->msize = c->msize;

@@ -10,6 +10,8 @@
 #include "fs/scratch.h"
 
 #define AT_REMOVEDIR_9P 0x200 /* Tunlinkat's flag: a directory */
+#define PROCESS_SHIFT                                                                                                  \
+	10 /* of our own other end: above it is the pid of who asked there, which is below 2^22 (PID_MAX_LIMIT) */
 
 static void failed(const struct place *at, const struct who *who, int r, struct error *err)
 {
@@ -74,11 +76,15 @@ int p9_unlinkat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	autofid struct p9_fid *f = NULL;
 	struct scratch *s;
 	struct place dir, at;
+	struct who who;
 	struct stat st;
 	int r = directory(q, q->msg.dfid, &f, &dir, err);
 
 	if (r < 0)
 		return r;
+	who = f->who;
+	if (q->conn->own)
+		who.client = (uint64_t)q->conn->id << 32 | q->msg.flags >> PROCESS_SHIFT;
 	s = scratch_find(place_ino(&dir), name);
 	if (s) {
 		scratch_stat(s, &st);
@@ -95,12 +101,12 @@ int p9_unlinkat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	if (r < 0)
 		return r;
 	if (q->msg.flags & AT_REMOVEDIR_9P)
-		return remove_dir(&at, &f->who, err);
+		return remove_dir(&at, &who, err);
 	if (slot_is_dir(at.slot))
 		return -EISDIR;
 	r = link_removable(&dir, &at, &f->who) ? link_store(&at, str_of(""), err) : -EPERM;
 	if (r == -EPERM)
-		guard_refused(&dir, f->who.pid);
+		guard_refused(&dir, &who);
 	return r;
 }
 

@@ -15,7 +15,7 @@
  */
 #define P9_REQUESTS_MAX	    512
 #define P9_HELD_MAX	    (8u << 20) /* bytes of requests and of what they may be answered with */
-#define P9_PARKED_MAX	    1024
+#define P9_PARKED_MAX	    4096
 #define P9_PARKED_BYTES_MAX (8u << 20)
 #define P9_FIDS_MAX	    4096
 #define P9_FIRST_MAX	    8192	/* a message before the first Tversion */
@@ -42,8 +42,9 @@ struct p9_fid {
 struct p9_conn {
 	struct link *link;
 	struct who who;
-	bool root; /* may speak for others */
-	bool own;  /* 9P2000.L.domfs */
+	bool root;   /* may speak for others */
+	bool own;    /* 9P2000.L.domfs */
+	uint32_t id; /* its own, from 1 */
 	char *peer;
 	uint32_t msize; /* 0: before Tversion */
 	struct hash *fids;
@@ -54,6 +55,10 @@ struct p9_conn {
 	size_t parked_bytes;
 	bool attached, closed;
 	struct buf out;
+	bool watches,
+		all_told; /* gets news, under WATCH_TAG; was told that everything has changed, and nothing since */
+	uint16_t watch_tag;
+	uint64_t news_at; /* how many of them it has got */
 	struct loop_timer *silence;
 	void (*ended)(void *arg);
 	void *arg;
@@ -87,6 +92,11 @@ p9_run p9_mkdir, p9_unlinkat, p9_renameat, p9_rename, p9_symlink, p9_mknod, p9_l
 p9_run p9_xattrwalk, p9_xattrcreate;						     /* xattr.c */
 p9_run p9_get, p9_list, p9_put, p9_watch, p9_poll;				     /* own.c */
 
+/* conn.c */
+void p9_send(struct p9_conn *c, const struct p9_msg *m);
+void p9_each_conn(void (*fn)(struct p9_conn *c));
+/* own.c: what changed and was not told yet is told now. */
+void p9_news_tell(struct p9_conn *c);
 /* conn.c.  Around a wait for something to happen.  -EAGAIN: too much waits already. */
 int p9_park(struct p9_req *q, struct error *err);
 void p9_unpark(struct p9_req *q);
@@ -108,7 +118,6 @@ int p9_step(const struct who *who, const struct place *dir, uint64_t *scratch, s
 
 /* attr.c */
 void p9_attr_from(const struct stat *st, struct p9_attr *a);
-void p9_news_wake(void); /* own.c: something was noted */
 struct p9_qid p9_qid_of(const struct place *at, uint64_t scratch);
 int p9_attr_of(const struct place *at, uint64_t scratch, struct p9_attr *a,
 	       struct error *err); /* a task: settles first */

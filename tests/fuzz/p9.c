@@ -19,7 +19,7 @@
 int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size);
 
 static char top[] = "/tmp/domfs-fuzz-XXXXXX";
-static const struct who nobody = { 65534, 65534, 0 };
+static const struct who nobody = { .uid = 65534, .gid = 65534 };
 static bool over;
 
 static void remove_top(void)

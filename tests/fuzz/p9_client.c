@@ -23,6 +23,7 @@ static struct str answers;
 static int conn = -1;
 static struct loop_fd *conn_watch;
 static bool greeted;
+static uint16_t watch_tag;
 
 static void hang_up(void)
 {
@@ -47,23 +48,23 @@ static void greet(uint16_t tag)
 	greeted = true;
 }
 
-/* False when there are no more. */
+/* With TAG, or that of the Twatch: news come unasked.  False when there are no more. */
 static bool answer(uint16_t tag)
 {
 	autobuf struct buf out = { 0 };
-	uint32_t n = p9_length(answers);
+	uint32_t n = p9_length(answers) < P9_HEADER || p9_length(answers) > answers.n ? answers.n : p9_length(answers);
+	bool news = watch_tag && watch_tag != tag && n >= P9_HEADER && answers.p[4] == (char)(P9_TWATCH + 1);
+	uint16_t its = news ? watch_tag : tag;
 
-	if (n < P9_HEADER || n > answers.n)
-		n = answers.n; /* an odd one, and the last */
 	if (!n)
 		return false;
 	buf_add(&out, answers.p, n);
 	if (n >= P9_HEADER)
-		memcpy(out.p + 5, &tag, 2);
+		memcpy(out.p + 5, &its, 2);
 	answers.p += n;
 	answers.n -= n;
 	send_bytes(&out);
-	return true;
+	return news ? answer(tag) : true;
 }
 
 static void on_request(void *arg unused, int events unused)
@@ -79,6 +80,8 @@ static void on_request(void *arg unused, int events unused)
 	while (conn >= 0 && in.n >= P9_HEADER && p9_length(in) <= in.n) {
 		uint16_t tag;
 		memcpy(&tag, in.p + 5, 2);
+		if (in.p[4] == (char)P9_TWATCH)
+			watch_tag = tag;
 		if (!greeted)
 			greet(tag);
 		else if (!answer(tag))
@@ -172,6 +175,7 @@ int LLVMFuzzerTestOneInput(const uint8_t *data, size_t size)
 	}
 	answers = (struct str){ (const char *)data, size };
 	greeted = false;
+	watch_tag = 0;
 	uri = xasprintf("unix:%s", path);
 	r = remote_new(uri);
 	r->refs++;

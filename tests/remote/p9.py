@@ -464,15 +464,21 @@ def own():
     check('what is refused comes with words', (kind, its) == (211, tag) and b'many' in body, (kind, body))
     body = c.call('list', u32(0) + names('domains') + u64(0) + u32(32768, 0))
     check('list', b'\1\0\0\0a' in body and b'shutoff' in body, body)
-    seq = c.call('watch', u64(0) + u32(0))[:8]
-    tag = c.send('watch', seq + u32(0))
-    check('watch waits', c.quiet())
+    tag = c.send('watch', u64(1 << 63) + u32(NOFID))
+    same('watch is answered at once', c.reply(tag)[0], 207)
+    check('and then waits', c.quiet())
     with open(MOUNT + '/domains/a/title', 'w') as f:
         f.write('news\n')
-    check('and tells what changed', len(c.reply(tag)[1]) >= 8 + 4 + 12)
-    for seq in (1 << 40, 1 << 63, (1 << 64) - 1):
-        body = c.call('watch', u64(seq) + u32(0))
-        check('a watch from nowhere (%d) says everything' % seq, len(body) >= 24, body)
+    kind, body = c.reply(tag)
+    check('and tells what changed', kind == 207 and len(body) >= 8 + 4 + 12, (kind, body))
+    check('before a reply that is newer', c.call('get', u32(0) + names('domains/a/title') + u32(0, 99)).endswith(b'news\n'))
+    c.hello('9P2000.L', 65536)
+    c.attach(0)
+    with open(MOUNT + '/domains/a/title', 'w') as f:
+        f.write('more\n')
+    check('no more after another Tversion', c.quiet() and tag not in c.early)
+    c.hello('9P2000.L.domfs', 65536)
+    c.attach(0)
     f = c.open('domains/a/wait/running')
     tag = c.send('poll', u32(f))
     check('poll waits', c.quiet())
@@ -638,10 +644,10 @@ def many():
             c.reply(c.recv_into())
         except Refused as e:
             refusals += e.code == errno.EAGAIN
-    check('10,000 reads that wait: most are refused', 8000 < refusals < 10000, refusals)
+    check('10,000 reads that wait: most are refused', 5000 < refusals < 10000, refusals)
     same('and a flush is heard', c.call('flush', struct.pack('<H', tags[0])), b'')
     same('and another read answered', c.cat('domains/a/state'), 'shutoff\n')
-    check('memory stays bounded', memory() - before < 256 << 20, memory() - before)
+    check('memory stays bounded', memory() - before < (128 << 20) * SLOW, memory() - before)
     alive()
     tag = c.send('read', u32(f) + u64(0) + u32(100))
     c.close()
@@ -741,7 +747,7 @@ def killed():
                 c = Client('9P2000.L.domfs', msize=1 << 20)
                 f = c.open('domains/a/wait/running')
                 c.send('read', u32(f) + u64(0) + u32(100))
-                c.send('watch', c.call('watch', u64(0) + u32(0))[:8] + u32(0))
+                c.send('watch', u64(0) + u32(0))
                 for _ in range(3000 if turn % 2 else 100):
                     c.send('list', u32(0) + names('domains/a') + u64(0) + u32(1 << 20, 0))
                     c.send('put', u32(0) + names('domains/a/title') + u32(os.O_TRUNC) + data(b'k\n'))
@@ -806,14 +812,16 @@ def nobody():
     check('one user has so many connections and no more', 200 < len(kept) < 600, len(kept))
 
 
-def orphan():
-    """Asks as nobody over TCP and is gone before it is looked who that was (the server is stopped meanwhile)."""
+def half_closed():
+    """Over TCP, and not an established connection any more when it is looked whose it is (the server is stopped meanwhile)."""
     s = connect()
-    s.sendall(message('version', NOTAG, u32(65536) + text('9P2000.L.domfs')) +
-              message('attach', 1, u32(0, NOFID) + text('root') + text('') + u32(NONUNAME)) +
-              message('put', 2, u32(0) + names('domains/a/title') + u32(os.O_TRUNC) + data(b'orphan\n')))
-    s.close()
-    check('asked', True)
+    s.sendall(message('version', NOTAG, u32(65536) + text('9P2000.L')))
+    s.shutdown(socket.SHUT_WR)
+    try:
+        got = s.recv(100)
+    except ConnectionResetError:
+        got = b''
+    same('who it is must be known for certain', got, b'')
 
 
 def root():
