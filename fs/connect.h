@@ -1,12 +1,14 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* domfs connect: what ssh runs at the other end. */
+/* domfs connect. */
 #ifndef DOMFS_CONNECT_H
 #define DOMFS_CONNECT_H
 
 #include "engine/error.h"
 
-/* Joins standard input and output to the socket of the engine that serves this user's tree, until either side ends.  -ECONNREFUSED, -ENOENT:
- * nobody does. */
+/*
+ * Joins stdin and stdout to an engine's socket until either side ends: the caller's own engine, else the host's, else a new one of the
+ * caller's own, which goes on when this process ends.
+ */
 int connect_run(struct error *err);
 
 #endif

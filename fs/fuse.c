@@ -39,8 +39,11 @@ static void ll_init(void *arg unused, struct fuse_conn_info *conn)
 {
 	/* The kernel's own guess (AUTO) asks for attributes with the first part only: `ls -l` of 10,000 would look up the rest one by one. */
 	conn->want &= ~FUSE_CAP_READDIRPLUS_AUTO;
-	conn->want |= conn->capable &
-		      (FUSE_CAP_READDIRPLUS | FUSE_CAP_POSIX_ACL | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+	conn->want |= conn->capable & (FUSE_CAP_READDIRPLUS | FUSE_CAP_ATOMIC_O_TRUNC | FUSE_CAP_PARALLEL_DIROPS);
+	/* with ACLs the kernel checks modes, too */
+	conn->want &= ~FUSE_CAP_POSIX_ACL;
+	if (!options.theirs)
+		conn->want |= conn->capable & FUSE_CAP_POSIX_ACL;
 	/* Splicing was measured for files of bytes: pages passed on cost what copying them costs. */
 	conn->want &= ~(FUSE_CAP_SPLICE_READ | FUSE_CAP_SPLICE_WRITE | FUSE_CAP_SPLICE_MOVE);
 	conn->want &= ~FUSE_CAP_AUTO_INVAL_DATA;

@@ -16,6 +16,7 @@
 struct front_options {
 	const char *mountpoint;
 	const char *fuse_options; /* for libfuse: "allow_other,..." */
+	bool theirs;		  /* another host decides who may do what, not this kernel */
 	void (*ready)(void);	  /* the mount answers */
 	void (*ended)(void);	  /* it was unmounted */
 };

@@ -23,7 +23,8 @@
 
 struct listener {
 	int fd;
-	char *path; /* a unix socket's, to be removed */
+	char *path;	/* a unix socket's */
+	bool inherited; /* the path is not ours to remove */
 	struct loop_fd *watch;
 	TAILQ_ENTRY(listener) list;
 };
@@ -118,7 +119,7 @@ static void on_connection(void *arg, int events unused)
 	p9_serve(fd, fd, &who, peer, gone, NULL);
 }
 
-static void add(int fd, const char *path)
+static struct listener *add(int fd, const char *path)
 {
 	struct listener *l = xcalloc(1, sizeof(*l));
 
@@ -126,6 +127,7 @@ static void add(int fd, const char *path)
 	l->path = xstrdup(path);
 	l->watch = loop_watch(fd, LOOP_READ, on_connection, l);
 	TAILQ_INSERT_TAIL(&listeners, l, list);
+	return l;
 }
 
 /* ---- where ---- */
@@ -218,6 +220,51 @@ int listen_add(const char *where, struct error *err)
 	return error_set(err, EINVAL, "'%s': expected unix:PATH or tcp://ADDRESS:PORT", where);
 }
 
+bool listen_has(const char *path)
+{
+	struct listener *l;
+
+	TAILQ_FOREACH(l, &listeners, list)
+		if (str_eq(l->path, path))
+			return true;
+	return false;
+}
+
+static int inherit(int fd, struct error *err)
+{
+	struct sockaddr_storage a = { 0 };
+	const struct sockaddr_un *un = (const struct sockaddr_un *)&a;
+	socklen_t n = sizeof(a);
+	int on = 0;
+	socklen_t m = sizeof(on);
+
+	if (getsockopt(fd, SOL_SOCKET, SO_ACCEPTCONN, &on, &m) < 0 || !on ||
+	    getsockname(fd, (struct sockaddr *)&a, &n) < 0)
+		return error_set(err, EINVAL, "descriptor %d of LISTEN_FDS is no listening socket", fd);
+	if (a.ss_family != AF_UNIX && !is_loopback(&a))
+		return error_set(
+			err, EPERM,
+			"descriptor %d of LISTEN_FDS listens on plain TCP beyond loopback, where nobody can be told from anybody else",
+			fd);
+	fcntl(fd, F_SETFD, FD_CLOEXEC);
+	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
+	add(fd, a.ss_family == AF_UNIX ? un->sun_path : NULL)->inherited = true;
+	return 0;
+}
+
+int listen_inherited(struct error *err)
+{
+	const char *pid = getenv("LISTEN_PID"), *fds = getenv("LISTEN_FDS");
+	int n = fds && pid && atoi(pid) == getpid() ? atoi(fds) : 0, r = 0;
+
+	unsetenv("LISTEN_PID"); /* not for what we start */
+	unsetenv("LISTEN_FDS");
+	unsetenv("LISTEN_FDNAMES");
+	for (int i = 0; i < n && r == 0; i++)
+		r = inherit(3 + i, err);
+	return r;
+}
+
 void listen_close(void)
 {
 	struct listener *l;
@@ -226,7 +273,7 @@ void listen_close(void)
 		TAILQ_REMOVE(&listeners, l, list);
 		loop_unwatch(l->watch);
 		close(l->fd);
-		if (l->path)
+		if (l->path && !l->inherited)
 			unlink(l->path);
 		free(l->path);
 		free(l);

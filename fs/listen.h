@@ -11,6 +11,10 @@
 
 /* WHERE: unix:PATH, tcp://ADDRESS:PORT (loopback only), tls://ADDRESS:PORT.  -EINVAL, or what bind(2) says. */
 int listen_add(const char *where, struct error *err);
+/* The sockets that whoever started the process has opened for it: LISTEN_FDS and LISTEN_PID, as sd_listen_fds(3)
+ * describes them.  They need a process in the foreground (-f). */
+int listen_inherited(struct error *err);
+bool listen_has(const char *path); /* a unix socket of that path is listened on already */
 void listen_close(void);
 char *listen_socket_path(void); /* the unix socket of the engine with this run directory; the caller frees */
 

@@ -8,6 +8,7 @@
 #include "engine/driver.h"
 #include "engine/faults.h"
 #include "mount.h"
+#include "remote/remote.h"
 #include "treecmd.h"
 
 struct command {
@@ -33,15 +34,7 @@ static int fail(const struct error *err)
 	return 1;
 }
 
-/* Only what is on this host can be mounted by this build. */
-static int check_source(const char *source, struct error *err)
-{
-	if (!source || !strcmp(source, "local"))
-		return 0;
-	return error_set(err, ENOTSUP, "'%s': remote mounts are not in this build: give no source, or local", source);
-}
-
-static int mount_arguments(struct mount_options *o, int argc, char **argv, struct error *err)
+static int options(struct mount_options *o, int argc, char **argv, struct error *err)
 {
 	int c, r;
 
@@ -53,20 +46,38 @@ static int mount_arguments(struct mount_options *o, int argc, char **argv, struc
 		else if ((r = mount_option_text(o, optarg, err)) < 0)
 			return r;
 	}
-	if (argc - optind < 1 || argc - optind > 2)
-		return -E2BIG;
-	if (argc - optind == 2)
-		o->source = xstrdup(argv[optind]);
-	r = check_source(o->source, err);
+	return 0;
+}
+
+static int serve_arguments(struct mount_options *o, int argc, char **argv, struct error *err)
+{
+	int r = options(o, argc, argv, err);
+
+	return r < 0 ? r : argc != optind ? -E2BIG : 0;
+}
+
+static int mount_arguments(struct mount_options *o, int argc, char **argv, struct error *err)
+{
+	int r = options(o, argc, argv, err);
+
 	if (r < 0)
 		return r;
+	if (argc - optind < 1 || argc - optind > 2)
+		return -E2BIG;
+	if (argc - optind == 2 && strcmp(argv[optind], "local") != 0) {
+		r = remote_check(argv[optind], err);
+		if (r < 0)
+			return r;
+		mount_options_client(o, argv[optind]);
+	}
 	o->mountpoint = realpath(argv[argc - 1], NULL);
 	if (!o->mountpoint) /* a dead mount cannot be resolved */
 		o->mountpoint = argv[argc - 1][0] == '/' ? xstrdup(argv[argc - 1]) : NULL;
 	return o->mountpoint ? 0 : error_set(err, errno, "'%s': %s", argv[argc - 1], strerror(errno));
 }
 
-static int run_mount(int argc, char **argv)
+static int run_server(const char *name, int argc, char **argv,
+		      int (*arguments)(struct mount_options *o, int argc, char **argv, struct error *err))
 {
 	autoerror struct error err = { 0 };
 	struct mount_options o;
@@ -74,16 +85,28 @@ static int run_mount(int argc, char **argv)
 
 	config_defaults();
 	mount_options_defaults(&o);
-	r = mount_arguments(&o, argc, argv, &err);
+	r = arguments(&o, argc, argv, &err);
+	if (r >= 0)
+		r = mount_options_check(&o, &err);
 	if (r >= 0)
 		r = mount_run(&o);
 	else if (err.code)
 		r = fail(&err);
 	else
-		r = misuse("mount");
+		r = misuse(name);
 	mount_options_free(&o);
 	config_free();
 	return r;
+}
+
+static int run_mount(int argc, char **argv)
+{
+	return run_server("mount", argc, argv, mount_arguments);
+}
+
+static int run_serve(int argc, char **argv)
+{
+	return run_server("serve", argc, argv, serve_arguments);
 }
 
 static int run_umount(int argc, char **argv)
@@ -152,8 +175,10 @@ static int run_help(int argc, char **argv)
 }
 
 static const struct command commands[] = {
-	{ "mount", "[-f] [-o option,...] [SOURCE] MOUNTPOINT", "mounts this host's domains; -f stays in the foreground",
-	  run_mount },
+	{ "mount", "[-f] [-o option,...] [SOURCE] MOUNTPOINT",
+	  "mounts this host's domains, or those of SOURCE (ssh://HOST, ...); -f stays in the foreground", run_mount },
+	{ "serve", "[-f] [-o option,...]", "the same without a mount, for those who come in by a socket or ssh",
+	  run_serve },
 	{ "umount", "MOUNTPOINT", "unmounts; guests go on", run_umount },
 	{ "connect", "", "joins standard input and output to the domfs of this host: what ssh runs at the other end",
 	  run_connect },

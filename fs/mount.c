@@ -1,8 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/*
- * domfs mount: starts the engine and the front end in order, serves until the mount is gone or a signal comes, and closes all of it in the
- * opposite order.  Guests go on.
- */
+/* domfs mount and domfs serve: the command returns when what it starts answers; a child goes on (serve.h). */
 #include "mount.h"
 
 #include <fcntl.h>
@@ -12,20 +9,12 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
-#include "engine/loop.h"
-#include "engine/pool.h"
-#include "engine/secret.h"
-#include "engine/store.h"
-#include "fuse.h"
-#include "hosts.h"
-#include "listen.h"
+#include "engine/driver.h"
+#include "engine/event.h"
+#include "serve.h"
 
-#define DRAIN_STEP_MS 10
-#define DRAIN_MS      2000 /* how long tasks and requests that are being cancelled may take to end */
-
+static bool with_mount;
 static int ready_fd = -1; /* to the parent, which waits for "+" or the words of a failure */
-static unsigned drained_ms;
-static bool ending;
 
 static void tell_parent(const char *text)
 {
@@ -43,7 +32,7 @@ static void on_ready(void)
 	int null;
 
 	if (config.foreground) {
-		log_line("mounted");
+		log_line(with_mount ? "mounted" : "ready");
 		return;
 	}
 	tell_parent("+");
@@ -54,121 +43,6 @@ static void on_ready(void)
 		close(null);
 }
 
-static void drain(void *arg unused)
-{
-	if ((calls_going() || task_count()) && drained_ms < DRAIN_MS) {
-		calls_cancel();
-		drained_ms += DRAIN_STEP_MS;
-		loop_timer(DRAIN_STEP_MS, drain, NULL);
-		return;
-	}
-	front_unmount();
-	loop_stop();
-}
-
-static void end(void)
-{
-	if (!ending) {
-		listen_close();
-		pools_flush();
-	}
-	if (ending)
-		return;
-	ending = true;
-	notify_end_waits(ECONNABORTED);
-	drain(NULL);
-}
-
-static void on_signal(void *arg unused, int signo)
-{
-	log_line("signal %d: unmounting; guests go on", signo);
-	end();
-}
-
-/* False when a task did not end in time and is still inside the engine: the process's end frees the rest. */
-static bool engine_close(void)
-{
-	unsigned left = task_count();
-
-	if (left) {
-		log_line("%u tasks did not end in time", left);
-		store_close();
-		return false;
-	}
-	hosts_close();
-	pools_close();
-	domains_close();
-	secrets_close();
-	driver_objects_close();
-	pool_type_objects_close();
-	drivers_close();
-	store_close();
-	return true;
-}
-
-static int engine_open(struct error *err)
-{
-	int r = store_open(config.state_dir, config.run_dir, err);
-
-	if (r < 0)
-		return r;
-	object_changed(&root_object, ~0u);
-	driver_objects_open();
-	pool_type_objects_open();
-	drivers_probe();
-	r = secrets_open(err);
-	if (r == 0)
-		r = domains_open(err);
-	if (r >= 0)
-		r = pools_open(err);
-	return r < 0 ? r : hosts_open(err);
-}
-
-/* Others find this engine by its socket. */
-static int listen_all(const struct mount_options *o, struct error *err)
-{
-	autofree char *path = listen_socket_path();
-	autofree char *where = xasprintf("unix:%s", path);
-	int r = listen_add(where, err);
-
-	for (size_t i = 0; i < o->listen.n && r == 0; i++)
-		r = listen_add(o->listen.at[i], err);
-	return r;
-}
-
-/* Serves the mount to its end; the exit status. */
-static int serve(const struct mount_options *o, struct error *err)
-{
-	struct front_options front = {
-		.mountpoint = o->mountpoint,
-		.fuse_options = o->fuse,
-		.ready = on_ready,
-		.ended = end,
-	};
-	int r;
-
-	loop_init();
-	signal(SIGPIPE, SIG_IGN);
-	loop_signal(SIGTERM, on_signal, NULL);
-	loop_signal(SIGINT, on_signal, NULL);
-	loop_signal(SIGHUP, on_signal, NULL);
-	tree_open(&root_entry);
-	r = engine_open(err);
-	if (r >= 0)
-		r = front_open(&front, err);
-	if (r >= 0)
-		r = listen_all(o, err);
-	if (r >= 0)
-		loop_run();
-	listen_close();
-	front_close();
-	if (engine_close()) {
-		tree_close();
-		loop_close();
-	}
-	return r;
-}
-
 /* In the child: a session of its own, nothing of the caller's but stderr until it is ready. */
 static int serve_behind(const struct mount_options *o, int fd)
 {
@@ -177,7 +51,7 @@ static int serve_behind(const struct mount_options *o, int fd)
 
 	ready_fd = fd;
 	setsid();
-	r = serve(o, &err);
+	r = serve(o, on_ready, &err);
 	if (r < 0)
 		tell_parent(error_text(&err));
 	return r < 0;
@@ -196,7 +70,7 @@ static int wait_for_child(int fd, pid_t child)
 	}
 	text[n] = '\0';
 	waitpid(child, NULL, 0);
-	fprintf(stderr, "domfs: %s\n", n ? text : "the server ended before the mount answered");
+	fprintf(stderr, "domfs: %s\n", n ? text : "it ended before it answered");
 	return 1;
 }
 
@@ -238,7 +112,7 @@ static int prepare(const struct mount_options *o, struct error *err)
 	struct stat st;
 	int r;
 
-	for (size_t i = 0; i < ARRAY_SIZE(dirs); i++) {
+	for (size_t i = 0; i < ARRAY_SIZE(dirs) && !o->source; i++) {
 		/* a guest's own uid must get through the run directory to its own part of it */
 		r = make_dir(dirs[i], i ? 0711 : 0700, err);
 		if (r >= 0)
@@ -246,6 +120,8 @@ static int prepare(const struct mount_options *o, struct error *err)
 		if (r < 0)
 			return r;
 	}
+	if (!o->mountpoint)
+		return 0;
 	r = mount_clear_stale(o->mountpoint, err);
 	if (r < 0)
 		return r;
@@ -263,8 +139,9 @@ int mount_run(struct mount_options *o)
 	pid_t child;
 
 	config.foreground = o->foreground;
+	with_mount = o->mountpoint;
 	if (r >= 0 && o->foreground)
-		r = serve(o, &err);
+		r = serve(o, on_ready, &err);
 	if (r < 0)
 		fprintf(stderr, "domfs: %s\n", error_text(&err));
 	if (r < 0 || o->foreground)

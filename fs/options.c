@@ -14,6 +14,7 @@ struct option {
 	const char *name;
 	int (*set)(struct mount_options *o, const char *value, struct error *err);
 	bool valued;
+	enum { ANY, ENGINE, MOUNT } of; /* what it is an option of */
 };
 
 static void fuse_add(struct mount_options *o, const char *text)
@@ -75,6 +76,7 @@ static int set_list_all(struct mount_options *o unused, const char *value unused
 
 static int set_allow_other(struct mount_options *o, const char *value unused, struct error *err unused)
 {
+	o->allow_other = true;
 	if (!config.root)
 		fuse_add(o, "allow_other");
 	return 0; /* root always allows others: the modes decide */
@@ -93,25 +95,26 @@ static int set_listen(struct mount_options *o, const char *value, struct error *
 
 static int set_ro(struct mount_options *o, const char *value unused, struct error *err unused)
 {
+	o->read_only = true;
 	fuse_add(o, "ro");
 	return 0;
 }
 
 static const struct option option_rows[] = {
-	{ "allow_other", set_allow_other, false },
-	{ "guest_uids", set_guest_uids, true },
-	{ "guest_user", set_guest_user, true },
-	{ "kvm", set_kvm, true },
-	{ "list_all", set_list_all, false },
-	{ "listen", set_listen, true },
-	{ "timeout", set_timeout, true },
-	{ "ro", set_ro, false },
-	{ "rw", set_nothing, false }, /* these are so anyway */
-	{ "defaults", set_nothing, false },
-	{ "nosuid", set_nothing, false },
-	{ "nodev", set_nothing, false },
-	{ "noexec", set_nothing, false },
-	{ "default_permissions", set_nothing, false },
+	{ "allow_other", set_allow_other, false, MOUNT },
+	{ "guest_uids", set_guest_uids, true, ENGINE },
+	{ "guest_user", set_guest_user, true, ENGINE },
+	{ "kvm", set_kvm, true, ENGINE },
+	{ "list_all", set_list_all, false, ENGINE },
+	{ "listen", set_listen, true, ENGINE },
+	{ "timeout", set_timeout, true, ENGINE },
+	{ "ro", set_ro, false, MOUNT },
+	{ "rw", set_nothing, false, ANY }, /* these are so anyway */
+	{ "defaults", set_nothing, false, ANY },
+	{ "nosuid", set_nothing, false, ANY },
+	{ "nodev", set_nothing, false, ANY },
+	{ "noexec", set_nothing, false, ANY },
+	{ "default_permissions", set_nothing, false, ANY },
 };
 
 static int set_one(struct mount_options *o, char *text, struct error *err)
@@ -129,6 +132,10 @@ static int set_one(struct mount_options *o, char *text, struct error *err)
 		if (row->valued != !!value)
 			return error_set(err, EINVAL, "option '%s' %s", text,
 					 value ? "takes no value" : "needs a value");
+		if (row->of == ENGINE && !o->engine_option)
+			o->engine_option = row->name;
+		if (row->of == MOUNT && !o->mount_option)
+			o->mount_option = row->name;
 		return row->set(o, value, err);
 	}
 	for (size_t i = 0; i < ARRAY_SIZE(option_rows); i++)
@@ -155,6 +162,39 @@ void mount_options_defaults(struct mount_options *o)
 	fuse_add(o, "default_permissions,fsname=domfs,subtype=domfs,nosuid,nodev");
 	if (config.root)
 		fuse_add(o, "allow_other");
+}
+
+/* As libfuse takes the name of what is mounted. */
+static char *fsname(const char *uri)
+{
+	autofree char *plain = xstrndup(uri, strcspn(uri, "?"));
+
+	return xstrdup(strpbrk(plain, ",\\ ") ? "domfs" : plain);
+}
+
+void mount_options_client(struct mount_options *o, const char *uri)
+{
+	autofree char *name = fsname(uri);
+	char *old = take(&o->source);
+
+	o->source = xstrdup(uri);
+	free(old);
+	free(take(&o->fuse));
+	fuse_add(o, "subtype=domfs,nosuid,nodev,fsname=");
+	old = take(&o->fuse);
+	o->fuse = xasprintf("%s%s%s%s", old, name, o->allow_other ? ",allow_other,default_permissions" : "",
+			    o->read_only ? ",ro" : "");
+	free(old);
+}
+
+int mount_options_check(const struct mount_options *o, struct error *err)
+{
+	if (!o->mountpoint && o->mount_option)
+		return error_set(err, EINVAL, "option '%s' is for a mount: domfs serve has none", o->mount_option);
+	if (o->source && o->engine_option)
+		return error_set(err, EINVAL, "option '%s' is for the domfs of that host: give it there",
+				 o->engine_option);
+	return 0;
 }
 
 void mount_options_free(struct mount_options *o)

@@ -383,7 +383,8 @@ int remote_ready(struct remote *r, int64_t timeout_ms, struct error *err)
 	int64_t until = now_monotonic_ms() + timeout_ms, left;
 	int w = 0;
 
-	while (r->state == REMOTE_CONNECTING && w == 0 && (left = until - now_monotonic_ms()) > 0)
+	/* once it was lost, nobody waits for what may take long again: the next attempt goes on in the background */
+	while (r->state == REMOTE_CONNECTING && !r->error_text && w == 0 && (left = until - now_monotonic_ms()) > 0)
 		w = task_wait(&r->changed, left);
 	if (w == -ECANCELED)
 		return w;

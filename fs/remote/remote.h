@@ -73,7 +73,7 @@ void remote_free(struct remote *r); /* ends it; NULL is fine */
 void remote_start(
 	struct remote *r); /* connects in the background, and again whenever it is lost, less and less often */
 void remote_stop(struct remote *r, const char *why);
-/* Connected, or -EHOSTUNREACH at once when it is lost, or after TIMEOUT_MS.  Task. */
+/* Connected, or -EHOSTUNREACH: at once when it was lost or the last attempt failed, or after TIMEOUT_MS.  Task. */
 int remote_ready(struct remote *r, int64_t timeout_ms, struct error *err);
 struct remote *remote_of_index(unsigned index);
 
