@@ -55,7 +55,8 @@ static int parse_path(const char *name, char *text, char **out, struct error *er
 	if (!*text || (text[0] != '/' && !plain) || strpbrk(text, "\"\n"))
 		return error_set(err, EINVAL, "%s: '%s': expected an absolute path, without quotation marks", name,
 				 text);
-	free(*out);
+	if (*out)
+		return error_set(err, EINVAL, "%s: it is given twice", name);
 	*out = xstrdup(text);
 	return 0;
 }
@@ -242,7 +243,7 @@ static const struct {
 	{ "No such file or directory", "?command= says where domfs is on that host" },
 	{ "Permission denied (", "nobody can be asked here: the key must be in the agent that domfs was started with "
 				 "(SSH_AUTH_SOCK), or have no passphrase" },
-	{ "No route to host", NULL },
+	{ "host key is known for", "look at it once by hand: ssh HOST, as the user that domfs runs as" },
 };
 
 static const char *help_for(const char *words)
@@ -277,7 +278,9 @@ char *ssh_last_words(struct buf *text)
 			buf_printf(&out, "%s%s", out.n ? " " : "", (char *)lines.at[i]);
 	if (last)
 		buf_printf(&out, "%s%.500s", out.n ? " " : "", last);
-	help = last ? help_for(last) : NULL;
+	help = out.n ? help_for(out.p) : NULL;
+	while (help && (out.p[out.n - 1] == '.' || out.p[out.n - 1] == ' '))
+		buf_cut(&out, out.n - 1, 1);
 	if (help)
 		buf_printf(&out, ": %s", help);
 	vec_clear(&lines, NULL);
@@ -418,7 +421,7 @@ static int open_either(const struct ssh_uri *u, const struct ssh_config *c, stru
 	if (r < 0)
 		return r;
 	t->how = xasprintf("ssh(1), as %s", why);
-	return ssh_command_open(u, t, err);
+	return ssh_command_open(u, c, t, err);
 }
 
 int ssh_open(const char *where, struct transport *t, struct error *err)

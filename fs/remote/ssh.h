@@ -40,7 +40,7 @@ char *ssh_last_words(struct buf *text);
 /* ---- ssh_command.c ---- */
 
 /* ssh(1) on a pair of sockets.  Does not wait: whether it gets there the link shows.  Task. */
-int ssh_command_open(const struct ssh_uri *u, struct transport *t, struct error *err);
+int ssh_command_open(const struct ssh_uri *u, const struct ssh_config *c, struct transport *t, struct error *err);
 
 /* ---- ssh_library.c ---- */
 

@@ -79,7 +79,8 @@ static const char *const always[] = {
 	"-oForwardX11=no",	   "-oPermitLocalCommand=no", "-oRemoteCommand=none",	   "-oLogLevel=INFO",
 };
 
-static int start(const struct ssh_uri *u, struct ssh_process *p, int sock, int said, struct error *err)
+static int start(const struct ssh_uri *u, const struct ssh_config *c, struct ssh_process *p, int sock, int said,
+		 struct error *err)
 {
 	struct spawn_fd fds[] = { { sock, 0 }, { sock, 1 }, { said, 2 } };
 	struct spawn s = { .env = (const char *const *)environ,
@@ -94,6 +95,9 @@ static int start(const struct ssh_uri *u, struct ssh_process *p, int sock, int s
 	ssh_arguments(u, &argv);
 	for (size_t i = 0; i < ARRAY_SIZE(always); i++)
 		vec_add(&argv, xstrdup(always[i]));
+	if (str_eq(ssh_config_get(c, "stricthostkeychecking"),
+		   "ask")) /* the same without anybody to ask, but it says why */
+		vec_add(&argv, xstrdup("-oStrictHostKeyChecking=yes"));
 	vec_add(&argv, xstrdup("--"));
 	vec_add(&argv, xstrdup(u->host));
 	vec_add(&argv, ssh_remote_command(u));
@@ -110,7 +114,7 @@ static int start(const struct ssh_uri *u, struct ssh_process *p, int sock, int s
 	return r;
 }
 
-int ssh_command_open(const struct ssh_uri *u, struct transport *t, struct error *err)
+int ssh_command_open(const struct ssh_uri *u, const struct ssh_config *c, struct transport *t, struct error *err)
 {
 	struct ssh_process *p = xcalloc(1, sizeof(*p));
 	int pair[2] = { -1, -1 }, said[2] = { -1, -1 }, r;
@@ -121,7 +125,7 @@ int ssh_command_open(const struct ssh_uri *u, struct transport *t, struct error 
 	} else {
 		p->said_fd = said[0];
 		p->watch = loop_watch(p->said_fd, LOOP_READ, on_said, p);
-		r = start(u, p, pair[1], said[1], err);
+		r = start(u, c, p, pair[1], said[1], err);
 	}
 	base_close_p(&pair[1]);
 	base_close_p(&said[1]);

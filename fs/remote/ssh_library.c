@@ -108,7 +108,8 @@ bool ssh_wait(struct ssh_session *s)
 
 	if (!f[0].events || way & LIBSSH2_SESSION_BLOCK_INBOUND)
 		f[0].events |= POLLIN;
-	if (left <= 0 || (poll(f, 2, (int)left) < 0 && errno != EINTR))
+	s->late = left <= 0;
+	if (s->late || (poll(f, 2, (int)left) < 0 && errno != EINTR))
 		return false;
 	s->cancelled = f[1].revents;
 	return !s->cancelled;
@@ -117,16 +118,17 @@ bool ssh_wait(struct ssh_session *s)
 int ssh_failed(struct ssh_session *s, const char *what)
 {
 	char *words = NULL;
-	bool late = libssh2_session_last_error(s->ssh, &words, NULL, 0) == LIBSSH2_ERROR_EAGAIN;
 
+	libssh2_session_last_error(s->ssh, &words, NULL, 0);
 	free(s->text);
 	if (s->cancelled)
 		s->text = xstrdup("it is not wanted any more");
-	else if (late)
+	else if (s->late)
 		s->text = xasprintf("'%s' port %s: %s: no answer within %d seconds", s->host, s->port, what,
 				    LOGIN_MS / 1000);
 	else
-		s->text = xasprintf("'%s' port %s: %s: %s", s->host, s->port, what, words ? words : "unknown");
+		s->text = xasprintf("'%s' port %s: %s: %s", s->host, s->port, what,
+				    words && *words ? words : "it broke off");
 	return -EHOSTUNREACH;
 }
 

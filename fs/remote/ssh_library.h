@@ -38,7 +38,7 @@ struct ssh_session {
 	LIBSSH2_CHANNEL *channel;
 	int agent_fd;
 	struct vec keys;
-	bool cancelled;
+	bool cancelled, late;
 
 	/* what comes back of the login */
 	char *why_not; /* ssh(1) may do it: what libssh2 could not */
