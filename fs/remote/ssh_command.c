@@ -20,18 +20,21 @@ struct ssh_process {
 	struct buf said;
 };
 
+/* What is there now. */
 static void listen_to(struct ssh_process *p)
 {
 	char bytes[4096];
 	ssize_t n;
 
-	while (p->said_fd >= 0 && ((n = read(p->said_fd, bytes, sizeof(bytes))) > 0 || (n < 0 && errno == EINTR))) {
+	if (p->said_fd < 0)
+		return;
+	while ((n = read(p->said_fd, bytes, sizeof(bytes))) > 0 || (n < 0 && errno == EINTR)) {
 		if (n > 0)
 			buf_add(&p->said, bytes, n);
 		if (p->said.n > 2 * WORDS_MOST)
 			buf_cut(&p->said, 0, p->said.n - WORDS_MOST);
 	}
-	if (p->said_fd < 0 || (n < 0 && errno == EAGAIN))
+	if (n < 0 && errno == EAGAIN)
 		return;
 	loop_unwatch(take(&p->watch));
 	base_close_p(&p->said_fd);

@@ -134,6 +134,24 @@ int ssh_failed(struct ssh_session *s, const char *what)
 
 /* ---- the thread until the command runs ---- */
 
+/* Those of LIST that libssh2 has.  It would leave out the others by itself, but copies over itself as it does so (1.10). */
+static char *supported(struct ssh_session *s, int method, const char *list)
+{
+	autobuf struct buf out = { 0 };
+	autofree char *names = xstrdup(list);
+	const char **all = NULL;
+	char *save = NULL;
+	int n = libssh2_session_supported_algs(s->ssh, method, &all);
+
+	for (char *name = strtok_r(names, ",", &save); name; name = strtok_r(NULL, ",", &save))
+		for (int i = 0; i < n; i++)
+			if (str_eq(all[i], name))
+				buf_printf(&out, "%s%s", out.n ? "," : "", name);
+	if (n > 0)
+		libssh2_free(s->ssh, all);
+	return buf_take(&out);
+}
+
 /* What the configuration allows, as far as libssh2 knows it; a list of which it knows nothing is ssh(1)'s. */
 static int prefer(struct ssh_session *s)
 {
@@ -150,7 +168,8 @@ static int prefer(struct ssh_session *s)
 	};
 
 	for (size_t i = 0; i < ARRAY_SIZE(lists); i++) {
-		if (!lists[i].list || libssh2_session_method_pref(s->ssh, lists[i].method, lists[i].list) == 0)
+		autofree char *names = supported(s, lists[i].method, lists[i].list ? lists[i].list : "");
+		if (!lists[i].list || (*names && libssh2_session_method_pref(s->ssh, lists[i].method, names) == 0))
 			continue;
 		s->why_not = xasprintf("libssh2 has none of the configured %s", lists[i].name);
 		return -EHOSTUNREACH;
