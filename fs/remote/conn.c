@@ -297,7 +297,9 @@ static int attempt(struct remote *r, struct error *err)
 	r->greet_timer = loop_timer(GREET_MS, greet_late, r);
 	ret = rnode_greet(r, err);
 	loop_untimer(take(&r->greet_timer));
-	if (ret < 0 && !r->link && !r->closing) /* it ended by itself, and the reason is known */
+	if (ret == 0)
+		free(transport_words(&r->carrier)); /* a greeting of that host is not why the link ends some day */
+	if (ret < 0 && !r->link && !r->closing)	    /* it ended by itself, and the reason is known */
 		return error_set(err, EHOSTUNREACH, "%s", r->error_text);
 	if (ret < 0) {
 		struct link *l = take(&r->link);

@@ -420,6 +420,7 @@ static int open_either(const struct ssh_uri *u, const struct ssh_config *c, stru
 	r = check_files(u, c, err);
 	if (r < 0)
 		return r;
+	free(t->how);
 	t->how = xasprintf("ssh(1), as %s", why);
 	return ssh_command_open(u, c, t, err);
 }

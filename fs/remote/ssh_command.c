@@ -56,9 +56,12 @@ static void on_ended(void *arg, int status unused)
 static char *words(void *behind)
 {
 	struct ssh_process *p = behind;
+	char *text;
 
 	listen_to(p); /* it says why before it closes the link */
-	return ssh_last_words(&p->said);
+	text = ssh_last_words(&p->said);
+	buf_reset(&p->said);
+	return text;
 }
 
 /* With its ProxyCommand and the like: they are a session of their own. */

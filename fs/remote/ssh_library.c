@@ -402,6 +402,7 @@ static char *words(void *behind)
 
 	pthread_mutex_lock(&s->lock);
 	text = ssh_last_words(&s->said);
+	buf_reset(&s->said);
 	pthread_mutex_unlock(&s->lock);
 	return text;
 }
@@ -434,6 +435,7 @@ static int start_pump(struct ssh_session *s, struct worker *w, struct transport 
 {
 	int r;
 
+	free(t->how);
 	t->how = xasprintf("libssh2 %s, with %s", libssh2_version(0), s->with);
 	s->refs++;
 	r = worker_post(w, ssh_pump, s);
@@ -456,6 +458,7 @@ static int connect_session(struct ssh_session *s, const struct ssh_config *c, st
 	struct worker *w;
 	int pair[2], r;
 
+	t->how = xasprintf("libssh2 %s", libssh2_version(0));
 	r = transport_tcp(s->host, s->port,
 			  str_eq(family, "inet")    ? AF_INET
 			  : str_eq(family, "inet6") ? AF_INET6

@@ -9,8 +9,8 @@ struct transport {
 	int in, out;  /* may be the same; the caller's once it is open */
 	char *how;    /* words for hosts/NAME/link; the caller's.  May be set by an attempt that fails, too */
 	void *behind; /* the process or the thread that carries the bytes; NULL: nothing does but the kernel */
-	/* Why the link ended, as far as whatever is behind it has said so until now: the caller frees; NULL: it said nothing.  On the loop, waits for
-	 * nothing.  May be NULL. */
+	/* What whatever is behind it has said since it was last asked, which is why the link ended when it has: the caller frees; NULL: nothing.
+	 * On the loop, waits for nothing.  May be NULL. */
 	char *(*words)(void *behind);
 	/* Ends what is behind, at once; frees it.  The descriptors are closed before.  NULL when BEHIND is. */
 	void (*end)(void *behind);

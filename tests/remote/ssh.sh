@@ -153,6 +153,11 @@ up agent "ssh://agent?$more" 'agent.s key locked|this build has no libssh2' 'the
 gone agent
 up agent "ssh://agent?$more&transport=ssh" 'ssh\(1\)' 'and by ssh(1)'
 gone agent
+down auth "ssh://agent?$more&sshauth=privkey" 'Permission denied' 'sshauth=privkey leaves the agent out'
+gone auth
+down auth "ssh://agent?$more&sshauth=agent&transport=ssh" 'sshauth=agent: ssh\(1\) would use the IdentityFile' \
+	'sshauth=agent, which ssh(1) cannot do with this configuration'
+gone auth
 kill -STOP "$agent"
 began=$(date +%s)
 down agent "ssh://agent?$more&transport=libssh2" '.' 'an agent that does not answer'
@@ -271,9 +276,11 @@ gone r
 
 # --- nothing stays ---
 
-gone a
 gone s
 ok 'no ssh(1) is left' wait_for 5 sh -c '! pgrep -f "^ssh .*$0" > /dev/null' "$TMP/config"
+remount_domfs	# with a thread of libssh2 that is busy
+ok 'the next mount connects again' wait_for 20 is_up a
+gone a
 ok 'no thread is left' wait_for 8 sh -c '! grep -qx ssh /proc/"$0"/task/*/comm' "$(domfs_pid)"
 "$DOMFS" umount "$TMP/b" || fail 'the other engine ends'
 wait "$other" || fail 'the other engine ends well' "$(tail -n 5 b.log)"
