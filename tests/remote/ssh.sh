@@ -276,9 +276,11 @@ gone r
 
 # --- nothing stays ---
 
+gone a
 gone s
 ok 'no ssh(1) is left' wait_for 5 sh -c '! pgrep -f "^ssh .*$0" > /dev/null' "$TMP/config"
-remount_domfs	# with a thread of libssh2 that is busy
+join a "ssh://a?$more" || :
+remount_domfs	# while it is connected
 ok 'the next mount connects again' wait_for 20 is_up a
 gone a
 ok 'no thread is left' wait_for 8 sh -c '! grep -qx ssh /proc/"$0"/task/*/comm' "$(domfs_pid)"
