@@ -16,8 +16,9 @@
 enum remote_state { REMOTE_IDLE, REMOTE_CONNECTING, REMOTE_CONNECTED, REMOTE_LOST };
 extern const char *const remote_state_names[];
 
-struct rnode { /* a node of the other tree */
-	uint64_t number;
+struct rnode {		 /* a node of the other tree */
+	uint64_t number; /* below 2^32 */
+	uint8_t version; /* of its inode: who opens it for writing leaves another one to the next, as the kernel lets only one write an inode */
 	struct remote *r;
 	struct rnode *parent; /* NULL: the root */
 	char *name;
