@@ -16,6 +16,7 @@
 #include "hosts.h"
 #include "listen.h"
 #include "remote/front.h"
+#include "tls_server.h"
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000  /* how long tasks and requests that are being cancelled may take to end */
@@ -115,9 +116,9 @@ static int listen_all(struct error *err)
 	int r = listen_inherited(err);
 
 	if (r == 0 && !listen_has(path))
-		r = listen_add(where, err);
+		r = listen_add(where, NULL, err);
 	for (size_t i = 0; i < options->listen.n && r == 0; i++)
-		r = listen_add(options->listen.at[i], err);
+		r = listen_add(options->listen.at[i], options->tls_dir, err);
 	return r;
 }
 
@@ -223,6 +224,7 @@ int serve(const struct mount_options *o, void (*ready)(void), struct error *err)
 	listen_close();
 	front_close();
 	close_client();
+	tls_drain();
 	if (engine_close()) {
 		tree_close();
 		loop_close();

@@ -10,17 +10,22 @@
 #include "engine/offload.h"
 #include "engine/spawn.h"
 #include "remote.h"
+#include "tls.h"
 
 #define CONNECT_MS 15000
 
-static const char *const schemes[] = { "unix:", "tcp://", "ssh://", NULL };
+static const char *const schemes[] = { "unix:", "tcp://", "ssh://", "tls://", NULL };
 
 int remote_check(const char *uri, struct error *err)
 {
+	if (str_starts(uri, "tls://"))
+		return tls_uri_check(uri + strlen("tls://"), err);
 	for (int i = 0; schemes[i]; i++)
 		if (str_starts(uri, schemes[i]) && uri[strlen(schemes[i])])
 			return 0;
-	return error_set(err, EINVAL, "'%s': expected ssh://[USER@]HOST[:PORT], tcp://HOST:PORT or unix:PATH", uri);
+	return error_set(err, EINVAL,
+			 "'%s': expected ssh://[USER@]HOST[:PORT], tls://HOST[:PORT], tcp://HOST:PORT or unix:PATH",
+			 uri);
 }
 
 /* ---- sockets ---- */
@@ -179,11 +184,16 @@ int transport_open(const char *uri, int *in, int *out, char **how, struct error 
 		r = open_tcp(uri + strlen("tcp://"), &fd, err);
 	else if (str_starts(uri, "ssh://"))
 		r = open_ssh(uri + strlen("ssh://"), &fd, err);
+	else if (str_starts(uri, "tls://"))
+		r = tls_open(uri + strlen("tls://"), &fd, how, err);
 	else
 		r = remote_check(uri, err);
 	if (r < 0)
 		return r;
-	*how = xstrdup(str_starts(uri, "ssh://") ? "ssh(1)" : str_starts(uri, "tcp://") ? "tcp" : "unix socket");
+	if (!*how)
+		*how = xstrdup(str_starts(uri, "ssh://")   ? "ssh(1)"
+			       : str_starts(uri, "tcp://") ? "tcp"
+							   : "unix socket");
 	*in = *out = fd;
 	return 0;
 }
