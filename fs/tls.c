@@ -93,7 +93,9 @@ struct tls *tls_new(struct tls_creds *c, int fd, const char *host)
 
 	*t = (struct tls){ .creds = tls_creds_ref(c), .fd = fd, .host = xstrdup(host) };
 	fcntl(fd, F_SETFL, fcntl(fd, F_GETFL) | O_NONBLOCK);
-	gnutls_init(&t->session, (host ? GNUTLS_CLIENT : GNUTLS_SERVER) | GNUTLS_NONBLOCK | GNUTLS_NO_SIGNAL);
+	/* a certificate that the server may not want is shown, too: then it can say why not */
+	gnutls_init(&t->session, (host ? GNUTLS_CLIENT | GNUTLS_FORCE_CLIENT_CERT : GNUTLS_SERVER) | GNUTLS_NONBLOCK |
+					 GNUTLS_NO_SIGNAL);
 	gnutls_session_set_ptr(t->session, t);
 	gnutls_priority_set(t->session, tls_creds_priority(c));
 	gnutls_credentials_set(t->session, GNUTLS_CRD_CERTIFICATE, tls_creds_cred(c));

@@ -70,30 +70,32 @@ static unsigned nunproven, nyielding, nserved;
 
 /* ---- telling ---- */
 
-/* Who knocks without end shall not push everything else out of `errors`. */
-static bool may_tell(void)
+/* Who knocks without end shall not push everything else out of `errors`: neither what we should mend nor those whose certificate is good. */
+static struct limit {
+	int64_t began;
+	unsigned told, untold;
+} strangers, known;
+
+static bool may_tell(struct limit *l)
 {
-	static int64_t began;
-	static unsigned told, untold;
 	int64_t now = now_monotonic_ms();
 
-	if (now - began >= LINES_MS) {
-		if (untold)
-			log_line("tls: %u more connections were refused", untold);
-		began = now;
-		told = untold = 0;
+	if (now - l->began >= LINES_MS) {
+		if (l->untold)
+			log_line("tls: %u more connections were refused", l->untold);
+		*l = (struct limit){ .began = now };
 	}
-	if (told >= LINES_MAX) {
-		untold++;
+	if (l->told >= LINES_MAX) {
+		l->untold++;
 		return false;
 	}
-	told++;
+	l->told++;
 	return true;
 }
 
 static void tell(const struct conn *c, const struct error *err)
 {
-	if (!may_tell())
+	if (!may_tell(!c->tls || tls_subject(c->tls) ? &known : &strangers))
 		return;
 	log_line("%s: refused: %s", c->peer, error_text(err));
 	errors_add(NULL, c->peer, err);
@@ -196,7 +198,7 @@ static void on_carried(void *arg)
 {
 	struct conn *c = arg;
 
-	if (c->r < 0 && may_tell())
+	if (c->r < 0 && may_tell(&known))
 		log_line("%s: %s", c->peer, error_text(&c->err));
 	conn_free(c);
 }
@@ -314,7 +316,7 @@ static void on_silence(void *arg)
 	struct conn *c = arg;
 
 	c->silence = NULL;
-	if (may_tell())
+	if (may_tell(&strangers))
 		log_line("%s: it said nothing for %d seconds: closed", c->peer, SILENCE_MS / 1000);
 	conn_free(c);
 }

@@ -2,6 +2,7 @@
 /* What went wrong between two ends of TLS, in words that name the certificate and what would work. */
 #include <gnutls/x509.h>
 #include <stdio.h>
+#include <sys/socket.h>
 
 #include "tls_private.h"
 
@@ -190,8 +191,17 @@ static int by_alert(gnutls_session_t s, const struct tls_files *files, struct er
 	}
 }
 
+static bool other_side_closed(gnutls_session_t s)
+{
+	char byte;
+
+	return recv(gnutls_transport_get_int(s), &byte, 1, MSG_PEEK | MSG_DONTWAIT) == 0;
+}
+
 int tls_failed(gnutls_session_t s, int code, const struct tls_files *files, struct error *err)
 {
+	if (code == GNUTLS_E_UNEXPECTED_PACKET_LENGTH && other_side_closed(s))
+		code = GNUTLS_E_PREMATURE_TERMINATION; /* it was cut off */
 	switch (code) {
 	case GNUTLS_E_FATAL_ALERT_RECEIVED:
 		return by_alert(s, files, err);
