@@ -14,6 +14,7 @@
 #include <sys/socket.h>
 #include <unistd.h>
 
+#include "engine/access_map.h"
 #include "engine/event.h"
 #include "engine/loop.h"
 #include "engine/offload.h"
@@ -60,6 +61,7 @@ struct conn {
 	/* the thread's while it runs, the loop's between */
 	struct tls *tls;
 	struct error err;
+	uid_t uid; /* SERVED: whom it stands for */
 	int r, plain;
 };
 
@@ -226,17 +228,27 @@ static void run(struct conn *c, void (*fn)(void *arg))
 	conn_free(c);
 }
 
-static int access_of(const char *subject, struct who *who, struct error *err)
+/* Who is not any more whom he came in as does not stay. */
+static void on_map_changed(void)
 {
-	*who = (struct who){ 0 };
-	return error_set(err, EACCES, "'%s' is nobody here", subject);
+	struct conn *c;
+
+	TAILQ_FOREACH(c, &served, list) {
+		autoerror struct error err = { 0 };
+		struct who who;
+
+		if (access_map_lookup(tls_subject(c->tls), &who, &err) == 0 && who.uid == c->uid)
+			continue;
+		log_line("%s: ended: '%s' is not uid %u any more", c->peer, tls_subject(c->tls), c->uid);
+		shutdown(c->fd, SHUT_RDWR);
+	}
 }
 
 /* Whom the certificate stands for; one end of a socket pair is then served. */
 static int admit(struct conn *c, struct error *err)
 {
 	struct who who = { 0 };
-	int pair[2], r = access_of(tls_subject(c->tls), &who, err);
+	int pair[2], r = access_map_lookup(tls_subject(c->tls), &who, err);
 
 	if (r < 0)
 		return r;
@@ -247,6 +259,7 @@ static int admit(struct conn *c, struct error *err)
 	c->plain = pair[1];
 	unlist(c);
 	c->stage = SERVED;
+	c->uid = who.uid;
 	TAILQ_INSERT_TAIL(&served, c, list);
 	nserved++;
 	p9_serve(pair[0], pair[0], &who, c->peer, NULL, NULL);
@@ -448,6 +461,7 @@ int tls_serve(int fd, const char *where, const char *dir, struct error *err)
 	tls_creds_unref(creds);
 	l->watch = loop_watch(fd, LOOP_READ, on_connection, l);
 	TAILQ_INSERT_TAIL(&listeners, l, list);
+	access_map_changed = on_map_changed;
 	return 0;
 }
 
@@ -456,6 +470,7 @@ void tls_serve_close(void)
 	struct listener *l;
 	struct conn *c, *next;
 
+	access_map_changed = NULL;
 	while ((l = TAILQ_FIRST(&listeners))) {
 		TAILQ_REMOVE(&listeners, l, list);
 		loop_unwatch(l->watch);

@@ -232,7 +232,7 @@ raw 's.sendall(b"\x15\0\0\0d\xff\xff\0\0\1\0\x08\0009P2000.L")' > /dev/null
 said 'plain 9P' 'speaks 9P without TLS'
 raw 's.sendall(b"GET / HTTP/1.1\r\n\r\n")' > /dev/null
 said 'plain HTTP' 'does not speak TLS'
-raw 's.sendall(b"\x16\3\1\2\0" + b"\xff" * 512)' > /dev/null
+raw 's.sendall(b"\x16\3\1\0\x2c\1\0\0\x28" + b"\xff" * 40)' > /dev/null
 said 'garbage' "TLS is not right"
 raw 's.sendall(b"\x16\3\1\2\0\1\0\1\xfc\3\3"); s.shutdown(socket.SHUT_WR)' > /dev/null
 said 'half a handshake' 'closed the connection in the middle of the handshake'
