@@ -47,6 +47,7 @@ static void end(void)
 	ending = true;
 	listen_close();
 	pools_flush();
+	hosts_stop();
 	remote_free(remote_root); /* serve() has a reference of its own */
 	notify_end_waits(ECONNABORTED);
 	drain(NULL);
@@ -219,8 +220,9 @@ int serve(const struct mount_options *o, void (*ready)(void), struct error *err)
 		open_client(o->source);
 	else
 		r = open_local(err);
-	if (r >= 0)
-		loop_run();
+	if (r < 0)
+		end(); /* what has begun already ends as it would later */
+	loop_run();
 	listen_close();
 	front_close();
 	close_client();
