@@ -92,7 +92,7 @@ mkdir "$M/domains/a" "$M/domains/b"
 chown "$ALICE" "$M/domains/a"
 chown "$BOB" "$M/domains/b"
 chmod 700 "$M/domains/a" "$M/domains/b"
-printf "%s\n" "$(id -u $ALICE) CN=alice,O=Room 3" "$(id -u $BOB) CN=bob,O=Room 3" > "$DOMFS_STATE_DIR/tls-access"
+printf '%s\n' "$ALICE CN=alice,O=Room 3" "$BOB CN=bob,O=Room 3" > "$M/host/access/map"
 
 DOMFS_STATE_DIR=$TMP/state.b DOMFS_RUN_DIR=$TMP/run.b "$DOMFS" mount -f "$B" >> "$TMP/b.log" 2>&1 < /dev/null &
 other=$!
@@ -281,6 +281,16 @@ note "memory: $((($(rss) - before))) KiB more"
 : > "$TMP/domfs.log"
 
 # --- what changes while it runs ---
+
+echo "$ALICE CN=alice,O=Room 3" > "$M/host/access/map"
+ok 'who is nobody any more does not stay' wait_for 10 grep -q 'CN=bob,O=Room 3. is nobody here' "$B/hosts/bob/error"
+unnoticed 'another map'
+printf '%s\n' "$BOB CN=alice,O=Room 3" "$BOB CN=bob,O=Room 3" > "$M/host/access/map"
+ok 'who is somebody else comes in as him' wait_for 10 grep -q shutoff "$B/hosts/alice/domains/b/state"
+like "$(cat "$B/hosts/alice/domains/a/state" 2>&1)" 'Permission denied' 'and is not who he was'
+printf '%s\n' "$ALICE CN=alice,O=Room 3" "$BOB CN=bob,O=Room 3" > "$M/host/access/map"
+ok 'and back' wait_for 10 grep -q shutoff "$B/hosts/alice/domains/a/state"
+ok 'who is named again is found again' wait_for 60 grep -q shutoff "$B/hosts/bob/domains/b/state"
 
 revoke "$P/revoked/clientcert.pem" "$P/bob/clientcert.pem"
 is "$(cat "$B/hosts/bob/domains/b/state")" shutoff 'who is in stays in'
