@@ -14,7 +14,8 @@
 struct who { /* the one who asks */
 	uid_t uid;
 	gid_t gid;
-	pid_t pid; /* 0 when unknown (remote) */
+	pid_t pid;	 /* 0 when unknown (remote) */
+	uint64_t client; /* 0, or what stands for a process of another host: PID is that of who speaks for it */
 };
 
 struct rights {

@@ -171,6 +171,7 @@ void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 		r = set_acl(ino, value, size, &err);
 	else if (ino == FUSE_ROOT_ID && !strcmp(name, RELEASE_XATTR)) {
 		notify_end_waits(ECONNABORTED);
+		calls_cancel_remote();
 		r = 0;
 	}
 	fuse_reply_err(req, -r);

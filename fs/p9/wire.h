@@ -111,7 +111,8 @@ const char *p9_name(uint8_t type); /* "Twalk"; NULL: there is no such message */
 /* Appends M to OUT, whole. */
 void p9_encode(const struct p9_msg *m, struct buf *out);
 /* MESSAGE is one whole message (its first 4 bytes say its length, which must be its length).  -EBADMSG with the reason: a field beyond the end, bytes
- * left over, a name with a NUL or '/' in it, an unknown type (type and tag are set then). */
+ * left over, more names than P9_NAMES_MAX.  Of a message that is well formed, with type and tag set: -EOPNOTSUPP: there is no such type; -EINVAL: a text with a
+ * NUL, a name that is empty or has a '/'; -ENAMETOOLONG: a name of more than 255 bytes.  "." and ".." are names here. */
 int p9_decode(struct str message, struct p9_msg *m, struct error *err);
 /* The length of the message that BYTES begin with; 0 when fewer than 4 are there. */
 uint32_t p9_length(struct str bytes);

@@ -101,7 +101,7 @@ static uint16_t new_tag(struct remote *r)
 {
 	do
 		r->last_tag = r->last_tag >= 65000 ? 2 : r->last_tag + 1;
-	while (hash_get_u64(r->calls, r->last_tag));
+	while (hash_get_u64(r->calls, r->last_tag) || r->last_tag == r->watch_tag);
 	return r->last_tag;
 }
 
@@ -232,6 +232,10 @@ static void on_message(void *arg, struct str bytes)
 
 	r->heard_ms = now_monotonic_ms();
 	c = hash_get_u64(r->calls, m.tag);
+	if (d == 0 && !c && r->watch_tag && m.tag == r->watch_tag && m.type == P9_TWATCH + 1) {
+		rnode_news(r, m.data);
+		return;
+	}
 	if (d < 0 || !(m.type & 1) || !c) {
 		remote_stop(r, d < 0 ? error_text(&err) : "it answered what was not asked");
 		return;
@@ -239,6 +243,9 @@ static void on_message(void *arg, struct str bytes)
 	hash_put_u64(r->calls, m.tag, NULL);
 	buf_add(&c->bytes, bytes.p, bytes.n);
 	(void)!p9_decode((struct str){ c->bytes.p, c->bytes.n }, &c->reply, NULL);
+	c->news = r->news;
+	if (m.type == P9_TWATCH + 1)
+		r->watch_tag = m.tag;
 	finish(c, 0);
 }
 
@@ -277,6 +284,7 @@ static int attempt(struct remote *r, struct error *err)
 		close(in);
 		return -ECANCELED;
 	}
+	r->watch_tag = 0;
 	r->link = link_new(in, out, P9_MSIZE_MAX, &link_ops, r);
 	r->heard_ms = began;
 	ret = rnode_greet(r, err);

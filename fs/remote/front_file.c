@@ -274,7 +274,10 @@ void remote_write(fuse_req_t req, const char *p, size_t size, off_t off, struct 
 	c->rh = h;
 	c->off = off;
 	buf_add(&c->data, p, size);
-	call_start(c);
+	if ((fi->flags & O_NONBLOCK) && h->n->kind == P9_VALUE && !h->fid)
+		call_start_nowait(c); /* what becomes of it, `error` says there */
+	else
+		call_start(c);
 }
 
 static int run_flush(struct call *c, struct error *err)
@@ -304,11 +307,9 @@ void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync unused)
 	call_start(c);
 }
 
-bool front_truncate(struct fuse_file_info *fi, struct rnode *n, uint64_t size unused)
+uint32_t front_open_fid(const struct fuse_file_info *fi)
 {
-	struct rhandle *h = fi ? handle_of(fi) : NULL;
-
-	return !(h && h->fid) && n->kind != P9_BYTES;
+	return fi ? handle_of(fi)->fid : 0;
 }
 
 void remote_release(fuse_req_t req, struct fuse_file_info *fi)

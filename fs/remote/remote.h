@@ -46,8 +46,9 @@ struct remote {
 	uint32_t msize;
 	bool mapped; /* what is the login's there is shown as MAP_UID's here */
 	uint32_t their_uid, map_uid, map_gid;
-	struct hash *calls; /* by tag */
-	uint16_t last_tag;
+	struct hash *calls;	      /* by tag */
+	uint16_t last_tag, watch_tag; /* the tag under which news come; 0: none */
+	uint64_t news;		      /* how many have come */
 	uint32_t last_fid;
 	struct rnode *root;
 	struct hash *nodes, *serials; /* by number; by the object's serial: the first of a list */
@@ -78,6 +79,7 @@ struct rcall { /* a request on its way */
 	uint16_t tag;
 	unsigned refs;
 	bool done, safe; /* SAFE: asking twice does no harm */
+	uint64_t news;	 /* what the reply says may be kept if none came after it: remote->news then */
 	int r;		 /* negative: it failed */
 	struct buf bytes;
 	struct p9_msg reply; /* borrows from BYTES */
@@ -116,8 +118,10 @@ void rnodes_open(struct remote *r);
 void rnodes_forget(struct remote *r); /* nothing that was told holds any more */
 void rnodes_free(struct remote *r);
 void rnode_put(struct rnode *n, const struct p9_attr *a); /* something was written to it */
-void rnode_news(struct remote *r, uint64_t serial, uint32_t facets);
+void rnode_news(struct remote *r, struct str data);	  /* those of an Rwatch */
 void rnode_changed_names(struct rnode *dir);
+/* The kernel moves what it knows by NAME: so does this. */
+void rnode_renamed(struct rnode *dir, const char *name, struct rnode *to, const char *newname);
 /* A scratch file that was just created there. */
 struct rnode *rnode_made(struct rnode *dir, const char *name, const struct p9_qid *qid, uint32_t mode);
 int rnode_greet(struct remote *r, struct error *err); /* the first questions of a new link, all at once */
