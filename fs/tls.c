@@ -148,6 +148,12 @@ char *tls_words(const struct tls *t)
 
 /* ---- the handshake ---- */
 
+/* A second handshake could be somebody else's: it ends the connection as anything else does that is no byte to carry. */
+static bool over(int r)
+{
+	return r != GNUTLS_E_AGAIN && r != GNUTLS_E_INTERRUPTED && r != GNUTLS_E_WARNING_ALERT_RECEIVED;
+}
+
 /* Until the socket is ready for what the last call could not do.  -ETIMEDOUT. */
 static int await(struct tls *t, int events, struct error *err)
 {
@@ -185,8 +191,8 @@ static int shake(struct tls *t, struct error *err)
 
 		if (gnutls_error_is_fatal(r))
 			break;
-		if (r == GNUTLS_E_AGAIN)
-			w = await(t, gnutls_record_get_direction(t->session) ? POLLOUT : POLLIN, err);
+		/* ready at once but for AGAIN: also who sends warnings without end has only so long */
+		w = await(t, r == GNUTLS_E_AGAIN && !gnutls_record_get_direction(t->session) ? POLLIN : POLLOUT, err);
 		if (w < 0)
 			return w;
 	}
@@ -239,9 +245,9 @@ int tls_hear(struct tls *t, char *line, size_t size, struct error *err)
 			break;
 		if (n == 1)
 			have++;
-		else if (n == GNUTLS_E_AGAIN)
-			r = await(t, POLLIN, err);
-		else if (n == 0 || gnutls_error_is_fatal(n))
+		else if (n < 0 && !over(n))
+			r = await(t, n == GNUTLS_E_AGAIN ? POLLIN : POLLOUT, err);
+		else
 			r = tls_failed(t->session, n ? n : GNUTLS_E_PREMATURE_TERMINATION, tls_creds_files(t->creds),
 				       err);
 		if (r < 0)
@@ -283,11 +289,6 @@ struct pump {
 	bool stuck;	     /* a record waits for room in the socket */
 	int r;		     /* GnuTLS's own, when it broke */
 };
-
-static bool over(int r)
-{
-	return gnutls_error_is_fatal(r) || r == GNUTLS_E_REHANDSHAKE; /* a second handshake could be somebody else's */
-}
 
 /* Each of these returns whether something moved. */
 static bool take_in(struct pump *p)
