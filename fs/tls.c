@@ -128,6 +128,11 @@ void tls_free(struct tls *t)
 	free(t);
 }
 
+void tls_cut(struct tls *t)
+{
+	shutdown(t->fd, SHUT_RDWR);
+}
+
 const char *tls_subject(const struct tls *t)
 {
 	return t->subject;
@@ -287,7 +292,7 @@ struct pump {
 	int plain;
 	struct half in, out; /* from the other side; to it */
 	bool stuck;	     /* a record waits for room in the socket */
-	int r;		     /* GnuTLS's own, when it broke */
+	int r, code;	     /* GnuTLS's own, when it broke, and errno */
 };
 
 /* Each of these returns whether something moved. */
@@ -308,6 +313,7 @@ static bool take_in(struct pump *p)
 			break;
 		if (n < 0 && h->ended && n != GNUTLS_E_PREMATURE_TERMINATION) {
 			p->r = n;
+			p->code = errno;
 			p->out.ended = true;
 			p->out.n = p->out.sent = 0;
 		}
@@ -326,7 +332,7 @@ static bool pass_in(struct pump *p)
 		h->ended = p->out.ended = true, h->sent = h->n; /* nobody is there to take it */
 	if (h->sent == h->n)
 		h->sent = h->n = 0;
-	if (h->ended && !h->n && !h->told) {
+	if (h->ended && !h->n && !h->told && !p->r) {
 		h->told = true;
 		shutdown(p->plain, SHUT_WR);
 	}
@@ -367,6 +373,7 @@ static bool pass_out(struct pump *p)
 			h->ended = true;
 			h->sent = h->n;
 			p->r = n;
+			p->code = errno;
 		}
 	}
 	h->sent = h->n = 0;
@@ -405,11 +412,14 @@ int tls_pump(struct tls *t, int plain, struct error *err)
 		if (!moved)
 			rest(&p);
 	}
-	if (p.r < 0)
+	if (p.r == GNUTLS_E_PULL_ERROR || p.r == GNUTLS_E_PUSH_ERROR)
+		r = error_set(err, ECONNRESET, "the connection broke: %s", strerror(p.code));
+	else if (p.r == GNUTLS_E_FATAL_ALERT_RECEIVED)
+		r = tls_failed(t->session, p.r, tls_creds_files(t->creds), err);
+	else if (p.r < 0)
 		r = error_set(err, EPROTO, "%s", gnutls_strerror(p.r));
 	else
 		gnutls_bye(t->session, GNUTLS_SHUT_WR);
-	close(plain);
 	free(p.in.p);
 	free(p.out.p);
 	return r;

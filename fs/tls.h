@@ -51,8 +51,10 @@ int tls_say(struct tls *t, const char *line, struct error *err);
 int tls_hear(struct tls *t, char *line, size_t size, struct error *err);
 /* Ends it so that the other side gets what it was sent last, and ALERT. */
 void tls_refuse(struct tls *t, gnutls_alert_description_t alert);
-/* Carries bytes between it and PLAIN, a non-blocking stream socket, until one side has ended; closes PLAIN.  -errno when it broke. */
+/* Carries bytes between it and PLAIN, a non-blocking stream socket, until one side has ended.  -errno when it broke. */
 int tls_pump(struct tls *t, int plain, struct error *err);
+
+void tls_cut(struct tls *t); /* from any thread: it ends */
 
 /* How many handshakes and pumps are going on: tls_drain() (tls_server.h) waits for them. */
 void tls_busy(int change);

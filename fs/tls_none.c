@@ -25,12 +25,12 @@ void tls_drain(void)
 {
 }
 
-int tls_uri_check(const char *where, struct error *err)
+int tls_check(const char *where, struct error *err)
 {
 	return error_in(err, none(err), "tls://%s", where);
 }
 
-int tls_open(const char *where, int *fd unused, char **how unused, struct error *err)
+int tls_open(const char *where, struct transport *t unused, struct error *err)
 {
-	return tls_uri_check(where, err);
+	return tls_check(where, err);
 }

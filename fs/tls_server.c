@@ -211,10 +211,8 @@ static void carry(void *arg)
 	struct conn *c = arg;
 
 	c->r = tls_told(c->tls) ? tls_say(c->tls, "ok", &c->err) : 0;
-	if (c->r == 0) {
+	if (c->r == 0)
 		c->r = tls_pump(c->tls, c->plain, &c->err);
-		c->plain = -1;
-	}
 	tls_busy(-1);
 	loop_post(on_carried, c);
 }

@@ -5,6 +5,7 @@
 #include <netdb.h>
 #include <netinet/tcp.h>
 #include <poll.h>
+#include <pthread.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <unistd.h>
@@ -22,12 +23,16 @@ struct place {
 	char *host, *port, *pkipath; /* owned */
 };
 
-struct opening {
+struct carrier {
 	struct place to;
 	int pair[2]; /* the link's end, ours */
 	struct tls *tls;
-	struct error err;
+	struct error err; /* why it did not begin; then the thread's, until it is OVER */
 	int r;
+	pthread_mutex_t lock;
+	/* locked */
+	unsigned refs; /* the link's, the thread's */
+	bool over;     /* nothing is carried any more */
 };
 
 static void place_clear(struct place *p)
@@ -115,7 +120,7 @@ static int parse(const char *where, struct place *out, struct error *err)
 	return 0;
 }
 
-int tls_uri_check(const char *where, struct error *err)
+int tls_check(const char *where, struct error *err)
 {
 	struct place p;
 	int r = parse(where, &p, err);
@@ -178,7 +183,7 @@ static int hear(struct tls *t, struct error *err)
 	return r;
 }
 
-static int begin(struct opening *o, struct error *err)
+static int begin(struct carrier *o, struct error *err)
 {
 	struct tls_files files;
 	struct tls_creds *creds;
@@ -210,81 +215,119 @@ static int begin(struct opening *o, struct error *err)
 
 static int run_begin(void *arg)
 {
-	struct opening *o = arg;
+	struct carrier *o = arg;
 
 	o->r = begin(o, &o->err);
 	return 0;
 }
 
-static void opening_free(void *arg)
+static void carrier_free(void *arg)
 {
-	struct opening *o = arg;
+	struct carrier *o = arg;
 
 	tls_free(o->tls);
 	for (int i = 0; i < 2; i++)
 		base_close_p(&o->pair[i]);
 	error_clear(&o->err);
 	place_clear(&o->to);
+	pthread_mutex_destroy(&o->lock);
 	free(o);
 }
 
-/* The link sees the end; the reason is for the log. */
+/* With the lock, which it gives back. */
+static void unref_unlock(struct carrier *o)
+{
+	bool last = !--o->refs;
+
+	pthread_mutex_unlock(&o->lock);
+	if (last)
+		carrier_free(o);
+}
+
 static void run_carry(void *arg)
 {
-	struct opening *o = arg;
-	int plain = o->pair[1];
+	struct carrier *o = arg;
 
-	o->pair[1] = -1; /* closed when it ends */
-	if (tls_pump(o->tls, plain, &o->err) < 0)
-		log_line("tls://%s:%s: %s", o->to.host, o->to.port, error_text(&o->err));
-	opening_free(o);
+	(void)!tls_pump(o->tls, o->pair[1], &o->err);
+	pthread_mutex_lock(&o->lock);
+	o->over = true;
+	shutdown(o->pair[1], SHUT_RDWR); /* the link looks for the reason when it sees the end */
+	unref_unlock(o);
 	tls_busy(-1);
+}
+
+/* ---- the link's ---- */
+
+static char *words(void *behind)
+{
+	struct carrier *o = behind;
+	char *text;
+
+	pthread_mutex_lock(&o->lock);
+	text = o->over && o->err.code ? xstrdup(o->err.text) : NULL;
+	if (text)
+		error_clear(&o->err);
+	pthread_mutex_unlock(&o->lock);
+	return text;
+}
+
+static void end(void *behind)
+{
+	struct carrier *o = behind;
+
+	pthread_mutex_lock(&o->lock);
+	tls_cut(o->tls);
+	unref_unlock(o);
 }
 
 /* ---- the task's ---- */
 
-static int carry(struct worker *w, struct opening *o, int *fd, char **how, struct error *err)
+static int carry(struct worker *w, struct carrier *o, struct transport *t, struct error *err)
 {
-	autofree char *words = tls_words(o->tls);
+	autofree char *how = tls_words(o->tls);
 	int r;
 
-	*fd = o->pair[0];
-	o->pair[0] = -1;
-	*how = xasprintf("tls: %s, '%s'", words, tls_subject(o->tls));
 	tls_busy(1);
+	o->refs = 2;
 	r = worker_post(w, run_carry, o);
-	if (r == 0)
-		return 0;
-	tls_busy(-1);
-	base_close_p(fd);
-	free(take(how));
-	opening_free(o);
-	return error_set(err, -r, "a thread: %s", strerror(-r));
+	if (r < 0) {
+		tls_busy(-1);
+		carrier_free(o);
+		return error_set(err, -r, "a thread: %s", strerror(-r));
+	}
+	t->in = t->out = o->pair[0];
+	o->pair[0] = -1;
+	t->how = xasprintf("tls: %s, '%s'", how, tls_subject(o->tls));
+	t->behind = o;
+	t->words = words;
+	t->end = end;
+	return 0;
 }
 
-int tls_open(const char *where, int *fd, char **how, struct error *err)
+int tls_open(const char *where, struct transport *t, struct error *err)
 {
-	struct opening *o = xcalloc(1, sizeof(*o));
+	struct carrier *o = xcalloc(1, sizeof(*o));
 	struct worker *w;
 	int r = parse(where, &o->to, err);
 
 	o->pair[0] = o->pair[1] = -1;
+	pthread_mutex_init(&o->lock, NULL);
 	if (r == 0 && socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0, o->pair) < 0)
 		r = error_set(err, errno, "socketpair: %s", strerror(errno));
 	if (r < 0) {
-		opening_free(o);
+		carrier_free(o);
 		return r;
 	}
 	w = worker_new("tls");
-	r = offload(w, run_begin, o, opening_free, OPEN_MS);
+	r = offload(w, run_begin, o, carrier_free, OPEN_MS);
 	if (r == -ETIMEDOUT)
 		r = error_set(err, EHOSTUNREACH, "tls://%s does not answer", where);
 	else if (r == 0 && o->r < 0) {
 		r = o->r;
 		error_move(err, &o->err);
-		opening_free(o);
+		carrier_free(o);
 	} else if (r == 0)
-		r = carry(w, o, fd, how, err);
+		r = carry(w, o, t, err);
 	worker_free(w);
 	return r;
 }

@@ -6,11 +6,10 @@
 #ifndef DOMFS_REMOTE_TLS_H
 #define DOMFS_REMOTE_TLS_H
 
-#include "engine/error.h"
+#include "transport.h"
 
-/* WHERE is what follows "tls://".  -EINVAL names what is wrong in it; ENOTSUP: this domfs was built without TLS. */
-int tls_uri_check(const char *where, struct error *err);
-/* Connects: *FD is one end of a socket pair that carries what TLS does; *HOW gets words for hosts/NAME/link.  Task; bounded. */
-int tls_open(const char *where, int *fd, char **how, struct error *err);
+/* A row of transport.c.  -ENOTSUP: this domfs was built without TLS. */
+int tls_check(const char *where, struct error *err);
+int tls_open(const char *where, struct transport *t, struct error *err);
 
 #endif
