@@ -62,13 +62,19 @@ static void on_signal(void *arg unused, int signo)
 	end();
 }
 
+static void on_ready(void)
+{
+	if (!ending) /* else it is mounted only for the moment until it has ended */
+		tell_ready();
+}
+
 static struct front_options front_options(void)
 {
 	return (struct front_options){
 		.mountpoint = options->mountpoint,
 		.fuse_options = options->fuse,
 		.theirs = options->source && !options->allow_other,
-		.ready = tell_ready,
+		.ready = on_ready,
 		.ended = end,
 	};
 }

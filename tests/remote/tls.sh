@@ -7,7 +7,7 @@ require certtool 'makes certificates'
 require gnutls-cli 'is a client'
 require openssl 'is a client'
 require python3 'is a client'
-"$DOMFS" mount -o listen=tls://127.0.0.1:1,tls_dir=/nonexistent "$M" > "$TMP/probe" 2>&1 || :
+"$DOMFS" serve -f -o listen=tls://127.0.0.1:1,tls_dir=/nonexistent > "$TMP/probe" 2>&1 || :
 ! grep -q 'built without TLS' "$TMP/probe" || skip_all 'domfs was built without TLS'
 
 B=$TMP/b P=$TMP/pki
@@ -74,6 +74,9 @@ listens() {	# NAME WORDS TLS_DIR: it does not
 listens 'without certificates nobody is listened to' "cacert.pem': No such file" "$P/none"
 cp -r "$P/server" "$P/open"
 chmod 644 "$P/open/serverkey.pem"
+like "$("$DOMFS" mount -o "listen=tls://127.0.0.1:$PORT,tls_dir=$P/none" "$M" 2>&1 || echo "status $?")" 'status 1' \
+	'nor is anything mounted'
+ok 'and nothing stays' sh -c "! mountpoint -q '$M'"
 listens 'a private key that others may read is refused' "serverkey.pem' has mode 0644: a private key is for its owner alone" "$P/open"
 cp "$P/alice/clientkey.pem" "$P/open/serverkey.pem"
 chmod 600 "$P/open/serverkey.pem"
