@@ -372,7 +372,8 @@ static bool pass_out(struct pump *p)
 		} else if (n < 0 && over(n)) {
 			h->ended = true;
 			h->sent = h->n;
-			p->r = n;
+			/* what is left for a connection that the other side has closed is not worth a word */
+			p->r = n == GNUTLS_E_INVALID_SESSION ? p->r : n;
 			p->code = errno;
 		}
 	}

@@ -68,7 +68,7 @@ struct conn {
 static TAILQ_HEAD(, listener) listeners = TAILQ_HEAD_INITIALIZER(listeners);
 static TAILQ_HEAD(conns, conn) unproven = TAILQ_HEAD_INITIALIZER(unproven), /* in the order they came */
 	served = TAILQ_HEAD_INITIALIZER(served);
-static unsigned nunproven, nyielding, nserved;
+static unsigned nunproven, nserved;
 
 /* ---- telling ---- */
 
@@ -157,8 +157,6 @@ static void unlist(struct conn *c)
 	}
 	TAILQ_REMOVE(&unproven, c, list);
 	nunproven--;
-	if (c->yielding)
-		nyielding--;
 }
 
 /* Nothing of it runs any more. */
@@ -350,7 +348,6 @@ static void make_room(void)
 	if (!found)
 		return;
 	found->yielding = true;
-	nyielding++;
 	shutdown(found->fd, SHUT_RDWR); /* its thread ends, and then it does */
 }
 

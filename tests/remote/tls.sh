@@ -12,7 +12,7 @@ require python3 'is a client'
 
 B=$TMP/b P=$TMP/pki
 mkdir "$B" "$P"
-trap '_status=$?; umount -l "$B" 2>/dev/null; (exit "$_status"); _cleanup' EXIT
+trap '_status=$?; set +e; umount -l "$B" 2> /dev/null; (exit "$_status"); _cleanup' EXIT
 PORT=$(python3 -c 'import socket; s = socket.socket(); s.bind(("127.0.0.1", 0)); print(s.getsockname()[1])')
 ALICE=games BOB=mail	# two users that every system has
 
