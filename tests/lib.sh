@@ -248,11 +248,11 @@ umount_domfs() {
 	cd "$TMP"
 	_out=$("$DOMFS" umount "$M" 2>&1) || fail 'domfs umount' "$_out
 $(fuser -vm "$M" 2>&1)"
-	_client_gone
 	_gone
 }
 
 _gone() {
+	_client_gone
 	[ -n "$_pid" ] || return 0
 	_try=0
 	while kill -0 "$_pid" 2>/dev/null; do

@@ -74,12 +74,25 @@ static int show_link(struct p9_req *q, const struct place *at, struct p9_msg *ou
 	return r < 0 ? r : p9_attr_of(at, 0, &out->attr, err);
 }
 
+/* What it contains, for the reply. */
+static int get_content(struct p9_req *q, struct p9_fid *f, uint32_t n, struct error *err)
+{
+	struct str got = { 0 };
+	int r = p9_open(f, O_RDONLY, err);
+
+	if (r == 0)
+		r = handle_read(f->h, &f->who, 0, n, &got, err);
+	if (r == 0)
+		buf_add(&q->text, got.p, got.n);
+	return r;
+}
+
 int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
-	uint32_t most = q->conn->msize - 256, n = q->msg.count < most ? q->msg.count : most;
+	uint32_t most = q->conn->msize - 256, count = q->msg.count & ~P9_GET_READY;
+	bool ready = q->msg.count & P9_GET_READY;
 	autowalk struct p9_fid f = { 0 };
 	struct place at;
-	struct str got = { 0 };
 	int r = walk_to(q, &f, err);
 
 	if (r < 0)
@@ -87,23 +100,22 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 	at = p9_place(&f);
 	out->qid = p9_qid_of(&at, f.scratch);
 	if (f.scratch) { /* a file that an editor made: it is opened */
-		out->mode = P9_DOC;
+		out->mode = P9_DOC | P9_NO_CONTENT;
 		return p9_attr_of(&at, f.scratch, &out->attr, err);
 	}
 	out->flags = kept_facets(at.slot);
 	out->mode = kind_of(at.slot);
 	if (at.slot->entry->kind == ENTRY_LINK)
 		return show_link(q, &at, out, err);
-	if (at.slot->entry->kind == ENTRY_STREAM || at.slot->entry->kind == ENTRY_BYTES || slot_is_dir(at.slot))
-		n = 0; /* these are opened */
-	if (n) {
-		r = p9_open(&f, O_RDONLY, err);
-		if (r == 0)
-			r = handle_read(f.h, &f.who, 0, n, &got, err);
-		if (r < 0)
-			return r;
-		buf_add(&q->text, got.p, got.n);
-	}
+	if (out->mode == P9_STREAM || out->mode == P9_BYTES || out->mode == P9_DIR || !count ||
+	    (ready && slot_waits(at.slot)))
+		out->mode |= P9_NO_CONTENT; /* it is opened to be read */
+	else if (ready && get_content(q, &f, count < most ? count : most, NULL) < 0)
+		out->mode |= P9_NO_CONTENT;
+	else if (!ready)
+		r = get_content(q, &f, count < most ? count : most, err);
+	if (r < 0)
+		return r;
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
 	return p9_attr_of(&at, 0, &out->attr, err);
 }

@@ -8,6 +8,8 @@
 
 #include "front_private.h"
 
+#define WHOLE_MAX (512u << 10) /* of a text that comes in one message */
+
 struct rhandle {
 	struct rnode *n;
 	int flags;
@@ -31,7 +33,8 @@ static bool writes(int flags)
 
 static bool opened_there(const struct rnode *n, int flags)
 {
-	return n->kind == P9_STREAM || n->kind == P9_BYTES || (n->kind == P9_DOC && writes(flags)) || n->hidden;
+	return n->kind == P9_STREAM || n->kind == P9_BYTES || (n->kind == P9_DOC && writes(flags)) || n->hidden ||
+	       n->attr.size > WHOLE_MAX;
 }
 
 static void handle_unref(struct rhandle *h)

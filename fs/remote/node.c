@@ -277,6 +277,13 @@ static void take_attr(struct rnode *n, const struct rcall *c, const struct p9_at
 	n->attr_known = facets != 0 && c->news == n->r->news;
 }
 
+static enum p9_kind kind_in(const struct rcall *c)
+{
+	uint32_t kind = c->reply.mode & ~P9_NO_CONTENT;
+
+	return kind <= P9_BYTES ? kind : P9_VALUE;
+}
+
 static void take_text(struct rnode *n, const struct rcall *c, struct str text)
 {
 	buf_reset(&n->text);
@@ -422,7 +429,7 @@ int rnode_list(struct rnode *dir, struct error *err)
 /* Looking up something that may be a directory asks for what is in it, too: whoever names it will go on. */
 int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct error *err)
 {
-	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = 4096 };
+	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = 4096 | P9_GET_READY };
 	autorcall struct rcall *get = NULL, *list = NULL;
 	struct p9_msg l = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
 	struct rnode *n = rnode_child(dir, name);
@@ -457,8 +464,8 @@ int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct
 		return -ESTALE;
 	n = take_child(dir, name, &get->reply.qid);
 	n->hidden = hidden && dir->listed && dir->facets;
-	take_attr(n, get, &get->reply.attr, get->reply.flags, get->reply.mode <= P9_BYTES ? get->reply.mode : P9_VALUE);
-	if ((n->kind == P9_VALUE || n->kind == P9_LINK || n->kind == P9_DOC) && get->reply.data.n < 4096)
+	take_attr(n, get, &get->reply.attr, get->reply.flags, kind_in(get));
+	if (!(get->reply.mode & P9_NO_CONTENT) && get->reply.data.n < 4096)
 		take_text(n, get, get->reply.data);
 	*out = n;
 	if (n->kind == P9_DIR && list) {
@@ -492,8 +499,7 @@ int rnode_attr(struct rnode *n, struct error *err)
 		rnode_drop(n);
 		return error_set(err, ESTALE, "it is another now");
 	}
-	take_attr(n, c, &c->reply.attr, c->reply.flags,
-		  n->parent ? (c->reply.mode <= P9_BYTES ? c->reply.mode : P9_VALUE) : P9_DIR);
+	take_attr(n, c, &c->reply.attr, c->reply.flags, n->parent ? kind_in(c) : P9_DIR);
 	return 0;
 }
 
@@ -514,7 +520,7 @@ int rnode_text(struct rnode *n, struct buf *out, struct error *err)
 		r = remote_call(n->r, &m, &c, err);
 	if (r < 0)
 		return r;
-	take_attr(n, c, &c->reply.attr, c->reply.flags, c->reply.mode <= P9_BYTES ? c->reply.mode : P9_VALUE);
+	take_attr(n, c, &c->reply.attr, c->reply.flags, kind_in(c));
 	n->attr.size = c->reply.data.n;
 	if (c->reply.data.n < 4096)
 		take_text(n, c, c->reply.data);

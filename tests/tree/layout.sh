@@ -1,6 +1,7 @@
 #!/bin/sh
 # docs/layout.md names every file of a live mount, what it names exists, and `domfs tree` says the same.
 # timeout: 60
+# over: no, the mount option allow_other
 . "$(dirname "$0")/../lib.sh"
 require root 'the mount option allow_other and a nic of a running guest'
 
