@@ -237,13 +237,13 @@ char *ssh_remote_command(const struct ssh_uri *u)
 static const struct {
 	const char *said, *helps;
 } advice[] = {
+	{ "Permission denied (", "nobody can be asked here: the key must be in the agent that domfs was started with "
+				 "(SSH_AUTH_SOCK), or have no passphrase" },
+	{ "host key is known for", "look at it once by hand: ssh HOST, as the user that domfs runs as" },
 	{ "not found",
 	  "domfs must be installed on that host, in the PATH of a login without terminal, or ?command= says "
 	  "where it is" },
 	{ "No such file or directory", "?command= says where domfs is on that host" },
-	{ "Permission denied (", "nobody can be asked here: the key must be in the agent that domfs was started with "
-				 "(SSH_AUTH_SOCK), or have no passphrase" },
-	{ "host key is known for", "look at it once by hand: ssh HOST, as the user that domfs runs as" },
 };
 
 static const char *help_for(const char *words)
@@ -262,28 +262,34 @@ static bool is_telling(const char *line)
 	       strstr(line, "no such identity");
 }
 
+/* After a semicolon and no full stop. */
+static void add_words(struct buf *out, const char *words)
+{
+	struct str s = str_trim(str_of(words));
+
+	while (out->n && (out->p[out->n - 1] == '.' || out->p[out->n - 1] == ' '))
+		buf_cut(out, out->n - 1, 1);
+	buf_printf(out, "%s%.*s", out->n ? "; " : "", (int)(s.n < 500 ? s.n : 500), s.p);
+}
+
 char *ssh_last_words(struct buf *text)
 {
 	autobuf struct buf out = { 0 };
-	struct vec lines = { 0 };
-	char *save = NULL;
-	const char *last, *help;
+	char *save = NULL, *last = NULL;
+	const char *help;
 
-	for (char *l = text->n ? strtok_r(text->p, "\r\n", &save) : NULL; l; l = strtok_r(NULL, "\r\n", &save))
-		if (str_trim(str_of(l)).n)
-			vec_add(&lines, l);
-	last = lines.n ? lines.at[lines.n - 1] : NULL;
-	for (size_t i = 0; i + 1 < lines.n && strstr(last, "Host key verification failed"); i++)
-		if (is_telling(lines.at[i]))
-			buf_printf(&out, "%s%s", out.n ? " " : "", (char *)lines.at[i]);
+	for (char *l = text->n ? strtok_r(text->p, "\r\n", &save) : NULL; l; l = strtok_r(NULL, "\r\n", &save)) {
+		if (!str_trim(str_of(l)).n)
+			continue;
+		if (last && is_telling(last))
+			add_words(&out, last);
+		last = l;
+	}
 	if (last)
-		buf_printf(&out, "%s%.500s", out.n ? " " : "", last);
+		add_words(&out, last);
 	help = out.n ? help_for(out.p) : NULL;
-	while (help && (out.p[out.n - 1] == '.' || out.p[out.n - 1] == ' '))
-		buf_cut(&out, out.n - 1, 1);
 	if (help)
-		buf_printf(&out, ": %s", help);
-	vec_clear(&lines, NULL);
+		add_words(&out, help);
 	return out.n ? buf_take(&out) : NULL;
 }
 

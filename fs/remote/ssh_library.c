@@ -49,13 +49,29 @@ bool ssh_library_has_rsa(void)
 
 /* ---- the session ---- */
 
+/* A word of farewell if it goes out at once; then nothing waits any more, as the socket is shut. */
+void ssh_session_close(struct ssh_session *s)
+{
+	if (s->ssh) {
+		(void)libssh2_session_disconnect(s->ssh, "done");
+		shutdown(s->sock, SHUT_RDWR);
+		for (int i = 0; i < 100 && libssh2_session_free(s->ssh) == LIBSSH2_ERROR_EAGAIN; i++)
+			;
+		s->ssh = NULL;
+		count_live(-1);
+	}
+	base_close_p(&s->agent_fd);
+	base_close_p(&s->sock);
+	base_close_p(&s->pair); /* the link sees the end now, and what was said is there */
+	s->agent_fd = s->sock = s->pair = -1;
+}
+
 static void session_free(struct ssh_session *s)
 {
 	char *texts[] = { s->user, s->host,  s->port,	 s->command, s->hostkeys, s->kex,  s->ciphers,
 			  s->macs, s->agent, s->keyfile, s->why_not, s->text,	  s->with, s->shown };
 
-	base_close_p(&s->sock);
-	base_close_p(&s->pair);
+	ssh_session_close(s); /* it got in when nobody waited any more */
 	vec_clear(&s->files, free);
 	vec_clear(&s->known, ssh_known_free);
 	vec_clear(&s->keys, ssh_key_free);
@@ -80,23 +96,6 @@ void ssh_session_unref(struct ssh_session *s)
 static void session_unref(void *arg)
 {
 	ssh_session_unref(arg);
-}
-
-/* On the thread.  A word of farewell if it goes out at once; then nothing waits any more, as the socket is shut. */
-void ssh_session_close(struct ssh_session *s)
-{
-	if (s->ssh) {
-		(void)libssh2_session_disconnect(s->ssh, "done");
-		shutdown(s->sock, SHUT_RDWR);
-		for (int i = 0; i < 100 && libssh2_session_free(s->ssh) == LIBSSH2_ERROR_EAGAIN; i++)
-			;
-		s->ssh = NULL;
-		count_live(-1);
-	}
-	base_close_p(&s->agent_fd);
-	base_close_p(&s->sock);
-	base_close_p(&s->pair); /* the link sees the end now, and what was said is there */
-	s->agent_fd = s->sock = s->pair = -1;
 }
 
 bool ssh_wait(struct ssh_session *s)

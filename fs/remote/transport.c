@@ -125,7 +125,7 @@ static int open_unix(const char *path, struct transport *t, struct error *err)
 		return error_set(err, ENAMETOOLONG, "'%s': the path of a socket has at most %zu bytes", path,
 				 sizeof(a.sun_path) - 1);
 	strcpy(a.sun_path, path);
-	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* EAGAIN: its queue is full */
 	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
 		return error_set(err, errno, "'%s': %s", path, strerror(errno));
 	t->in = t->out = fd;

@@ -164,6 +164,12 @@ down agent "ssh://agent?$more&transport=libssh2" '.' 'an agent that does not ans
 [ $(($(date +%s) - began)) -le $((25 * _slow)) ] && pass 'is not waited for' || fail 'is not waited for'
 gone agent
 kill -CONT "$agent"
+down missing "ssh://root@127.0.0.1:$port?command=$DOMFS&config=$TMP/none&known_hosts=$TMP/known&keyfile=$TMP/nowhere" \
+	'nowhere.*No such file' 'a key file that is not there'
+gone missing
+down missing "ssh://root@127.0.0.1:$port?command=$DOMFS&config=$TMP/none&known_hosts=$TMP/known&keyfile=$TMP/nowhere&transport=ssh" \
+	'nowhere.*No such file.*Permission denied.*SSH_AUTH_SOCK' 'and by ssh(1)'
+gone missing
 down wrong "ssh://root@127.0.0.1:$port?command=$DOMFS&config=$TMP/none&known_hosts=$TMP/known&keyfile=$TMP/other" \
 	'root@127.0.0.1: Permission denied \(publickey\)' 'a key that is not known there'
 [ -z "$by_library" ] || like "$(text wrong link)" '^ssh\(1\), as libssh2 was not let in with .*/other' 'after libssh2 had tried'

@@ -130,8 +130,8 @@ static void test_words(void **state unused)
 	assert_null(none);
 	assert_null(blank);
 	assert_string_equal(one, "ends");
-	assert_ptr_equal(strstr(shell, "sh: 1: domfs: not found: domfs must be installed"), shell);
-	assert_string_equal(host, "Offending RSA key in /k:3 Host key verification failed.");
+	assert_ptr_equal(strstr(shell, "sh: 1: domfs: not found; domfs must be installed"), shell);
+	assert_string_equal(host, "Offending RSA key in /k:3; Host key verification failed.");
 }
 
 static void test_config(void **state unused)
