@@ -114,6 +114,8 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 		out->mode |= P9_NO_CONTENT;
 	else if (!ready)
 		r = get_content(q, &f, count < most ? count : most, err);
+	if (r < 0 && r != -ECANCELED && err->code && !at.obj->gone)
+		record_failure(&at, &f.who, err);
 	if (r < 0)
 		return r;
 	out->data = (struct str){ buf_text(&q->text), q->text.n };

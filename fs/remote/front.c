@@ -92,7 +92,8 @@ void remote_entry(const struct rnode *n, struct fuse_entry_param *e)
 	memset(e, 0, sizeof(*e));
 	stat_of((struct rnode *)n, &e->attr, &e->attr_timeout);
 	e->ino = ino_of(n);
-	e->entry_timeout = n->attr_known ? LONG_S : 0;
+	/* what is written is looked up each time: it may have another inode then */
+	e->entry_timeout = n->attr_known && !(n->kind == P9_VALUE && (n->attr.mode & 0222)) ? LONG_S : 0;
 }
 
 static int run_lookup(struct call *c, struct error *err)

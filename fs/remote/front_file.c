@@ -135,6 +135,8 @@ void remote_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	h = handle_make(n, fi->flags);
+	if (n->kind == P9_VALUE && writes(fi->flags))
+		n->version++;
 	if (n->attr_known && !opened_there(n, fi->flags) && (n->text_known || (fi->flags & O_ACCMODE) == O_WRONLY)) {
 		if ((fi->flags & O_ACCMODE) != O_WRONLY)
 			buf_add(&h->text, n->text.p, n->text.n);

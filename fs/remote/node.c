@@ -28,13 +28,13 @@ static uint64_t serial_of(const struct p9_qid *q)
 
 uint64_t rnode_ino(const struct rnode *n)
 {
-	return REMOTE_INO | (uint64_t)n->r->index << 40 | n->number;
+	return REMOTE_INO | (uint64_t)n->r->index << 40 | (uint64_t)n->version << 32 | n->number;
 }
 
 struct rnode *rnode_of_ino(uint64_t ino)
 {
 	struct remote *r = remote_of_index((ino & ~REMOTE_INO) >> 40);
-	struct rnode *n = r ? hash_get_u64(r->nodes, ino & ((1ull << 40) - 1)) : NULL;
+	struct rnode *n = r ? hash_get_u64(r->nodes, ino & UINT32_MAX) : NULL;
 
 	return n && !n->gone ? n : NULL;
 }

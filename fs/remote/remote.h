@@ -9,14 +9,16 @@
 #include "engine/task.h"
 #include "fs/link.h"
 #include "fs/p9/wire.h"
+#include "transport.h"
 
 #define REMOTE_INO (1ull << 62) /* set in the inodes of remote nodes */
 
 enum remote_state { REMOTE_IDLE, REMOTE_CONNECTING, REMOTE_CONNECTED, REMOTE_LOST };
 extern const char *const remote_state_names[];
 
-struct rnode { /* a node of the other tree */
-	uint64_t number;
+struct rnode {		 /* a node of the other tree */
+	uint64_t number; /* below 2^32 */
+	uint8_t version; /* of its inode: who opens it for writing leaves another one to the next, as the kernel lets only one write an inode */
 	struct remote *r;
 	struct rnode *parent; /* NULL: the root */
 	char *name;
@@ -39,7 +41,8 @@ struct remote {
 	unsigned index; /* in the inodes */
 	char *uri;
 	enum remote_state state;
-	char *error_text, *how; /* why it is not connected; by what it is */
+	char *error_text;	  /* why it is not connected */
+	struct transport carrier; /* by what it is, or was last */
 	int64_t latency_us;
 	struct link *link;
 	bool own; /* the other end knows our messages */
@@ -55,6 +58,7 @@ struct remote {
 	uint64_t last_number;
 	struct waitq changed; /* the state */
 	struct task *task;    /* connects, and again */
+	struct loop_timer *greet_timer;
 	int64_t heard_ms;
 	bool closing;
 	unsigned refs;
@@ -128,10 +132,5 @@ int rnode_greet(struct remote *r, struct error *err); /* the first questions of 
 
 /* Set by the front end: the kernel's copy of N's attributes is not to be believed any more. */
 extern void (*rnode_invalidate)(struct rnode *n);
-
-/* ---- transport.c ---- */
-
-/* Connects to URI: a pair of descriptors; *HOW gets words for hosts/NAME/link.  Task. */
-int transport_open(const char *uri, int *in, int *out, char **how, struct error *err);
 
 #endif

@@ -144,6 +144,15 @@ int hosts_open(struct error *err)
 	return store_load(KIND, load_one, NULL, err);
 }
 
+void hosts_stop(void)
+{
+	for (size_t i = 0; i < all.n; i++) {
+		struct host *h = all.at[i];
+
+		remote_free(take(&h->remote));
+	}
+}
+
 void hosts_close(void)
 {
 	while (all.n)
@@ -230,7 +239,7 @@ static int link_show(const struct place *at, struct buf *out, struct error *err 
 {
 	const struct host *h = host_of(at->obj);
 
-	return show_line(out, h->remote ? h->remote->how : NULL);
+	return show_line(out, h->remote ? h->remote->carrier.how : NULL);
 }
 
 static int latency_show(const struct place *at, struct buf *out, struct error *err unused)
