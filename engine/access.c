@@ -278,6 +278,26 @@ int access_set_acl(struct object *o, const char *key, mode_t default_mode, const
 	return r;
 }
 
+void access_acl_text(const void *acl, size_t n, struct buf *out)
+{
+	static const struct {
+		unsigned tag;
+		const char *word;
+	} words[] = { { TAG_USER_OBJ, "u:" }, { TAG_USER, "u:" }, { TAG_GROUP_OBJ, "g:" },
+		      { TAG_GROUP, "g:" },    { TAG_MASK, "m:" }, { TAG_OTHER, "o:" } };
+	const struct key k = { .acl = (char *)acl, .nacl = n };
+
+	for (size_t i = 0; i < acl_count(&k) && i < ACL_MAX_ENTRIES; i++) {
+		struct ace e = acl_entry(&k, i);
+		for (size_t w = 0; w < ARRAY_SIZE(words); w++)
+			if (words[w].tag == e.tag)
+				buf_printf(out, "%s%s", i ? "," : "", words[w].word);
+		if (e.tag == TAG_USER || e.tag == TAG_GROUP)
+			buf_printf(out, "%u", e.id);
+		buf_printf(out, ":%c%c%c", e.perm & 4 ? 'r' : '-', e.perm & 2 ? 'w' : '-', e.perm & 1 ? 'x' : '-');
+	}
+}
+
 /* ---- decisions ---- */
 
 bool access_in_group(const struct who *who, gid_t gid)

@@ -261,6 +261,6 @@ struct secret *pool_secret(struct pool *p, struct error *err)
 	struct who owner;
 
 	access_get(&p->obj, "", 0755, &rights);
-	owner = (struct who){ rights.uid, rights.gid, 0 };
+	owner = (struct who){ .uid = rights.uid, .gid = rights.gid };
 	return n ? secret_of_node(n, str_eq(type, "ceph") ? "ceph" : "iscsi", &owner, err) : NULL;
 }

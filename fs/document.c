@@ -3,6 +3,7 @@
  * A document that is being written: taken as a whole as soon as what was written is one complete document,
  * so that a shell's echo sees the error, else at flush or fsync.  What was not written to its end is dropped.
  */
+#include "act.h"
 #include "open.h"
 
 #include <fcntl.h>
@@ -117,7 +118,7 @@ static int draft_take(struct handle *h, const struct who *who, struct error *err
 	int r;
 
 	d->busy = true;
-	r = at.slot->entry->store(&at, text, err);
+	r = act_store(&at, text, err);
 	d->busy = false;
 	task_wake_all(&d->idle);
 	d->dirty = false;

@@ -5,6 +5,7 @@
  */
 #include "fuse.h"
 
+#include "engine/audit.h"
 #include "engine/console.h"
 #include "engine/device.h"
 #include "stream.h"
@@ -102,7 +103,7 @@ void notify_forget(const struct place *at)
 
 static void ring_grew(struct ring *r)
 {
-	if (r == &events_ring || r == &errors_ring)
+	if (r == &events_ring || r == &errors_ring || r == &audit_ring)
 		stream_wake(&root_object);
 	else
 		stream_wake(&((struct domain *)container_of(r, struct console, out)->domain)->obj);
@@ -157,7 +158,7 @@ void notify_open(void)
 	static struct watcher watcher = { .changed = changed, .gone = gone };
 
 	watcher_add(&watcher);
-	events_ring.grew = errors_ring.grew = ring_grew;
+	events_ring.grew = errors_ring.grew = audit_ring.grew = ring_grew;
 	console_writable_hook = wake_writers;
 	stream_on_wake(park_wake);
 }

@@ -4,6 +4,7 @@
  * once for a stat and the open that follows it.
  */
 #include "open.h"
+#include "act.h"
 
 #include <fcntl.h>
 
@@ -282,11 +283,16 @@ int handle_open(struct handle *h, struct error *err)
 {
 	const struct entry *e = h->slot->entry;
 	struct place at = handle_place(h, &h->who);
+	int r = 0;
 
-	if (e->kind == ENTRY_STREAM)
-		return e->stream->open ? e->stream->open(&at, h, err) : 0;
-	if (e->kind == ENTRY_BYTES)
-		return bytes_open(h, err);
+	if (e->kind == ENTRY_STREAM || e->kind == ENTRY_BYTES) {
+		if (e->kind == ENTRY_BYTES)
+			r = bytes_open(h, err);
+		else if (e->stream->open)
+			r = e->stream->open(&at, h, err);
+		act_opened(h, r);
+		return r;
+	}
 	if ((h->flags & O_ACCMODE) == O_WRONLY || !e->show)
 		return 0;
 	if (e->fresh == KEEP)
@@ -332,10 +338,24 @@ static int secret_write(struct handle *h, const struct place *at, uint64_t off, 
 	buf_wipe(&h->written);
 	buf_add(&h->written, whole, n);
 	h->cut = off + data.n;
-	r = at->slot->entry->store(at, (struct str){ whole, n }, err);
+	r = act_store(at, (struct str){ whole, n }, err);
 	explicit_bzero(whole, n);
 	free(whole);
 	return r;
+}
+
+/* Several lines: what O_APPEND writes comes behind those that are there. */
+static int lines_write(const struct handle *h, const struct place *at, struct str data, struct error *err)
+{
+	autobuf struct buf text = { 0 };
+	int r = h->flags & O_APPEND ? place_show(at, &text, err) : 0;
+
+	if (r < 0)
+		return r;
+	if (text.n && text.p[text.n - 1] != '\n')
+		buf_putc(&text, '\n');
+	buf_add(&text, data.p, data.n);
+	return value_store(at, (struct str){ buf_text(&text), text.n }, err);
 }
 
 int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err)
@@ -355,7 +375,7 @@ int handle_write(struct handle *h, const struct who *who, uint64_t off, struct s
 	if (h->cut && off == h->cut)
 		return error_set(err, EINVAL, "a value is written by one write");
 	h->cut = data.n && data.p[data.n - 1] != '\n' ? off + data.n : 0;
-	r = value_store(&at, data, err);
+	r = at.slot->entry->lines ? lines_write(h, &at, data, err) : value_store(&at, data, err);
 	samples_drop(); /* the open itself made one, of before */
 	return r;
 }

@@ -8,6 +8,8 @@
 #include <signal.h>
 #include <unistd.h>
 
+#include "engine/access_map.h"
+#include "engine/audit.h"
 #include "engine/loop.h"
 #include "engine/pool.h"
 #include "engine/secret.h"
@@ -87,6 +89,8 @@ static bool engine_close(void)
 	driver_objects_close();
 	pool_type_objects_close();
 	drivers_close();
+	access_map_close();
+	audit_close();
 	store_close();
 	return true;
 }
@@ -99,7 +103,10 @@ static int engine_open(struct error *err)
 	driver_objects_open();
 	pool_type_objects_open();
 	drivers_probe();
-	r = secrets_open(err);
+	audit_open();
+	r = access_map_open(err);
+	if (r == 0)
+		r = secrets_open(err);
 	if (r == 0)
 		r = domains_open(err);
 	if (r >= 0)

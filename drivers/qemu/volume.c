@@ -34,7 +34,7 @@ int qemu_disk_prepare(struct domain *d, struct node *disk, struct doc **opened, 
 
 	*opened = NULL;
 	domain_owner(d, &uid, &gid);
-	r = disk_effective(disk, &(struct who){ uid, gid, 0 }, &doc, err);
+	r = disk_effective(disk, &(struct who){ .uid = uid, .gid = gid }, &doc, err);
 	if (r == 0)
 		r = qemu_fill_backing(d, doc ? doc_root(doc) : disk, err);
 	if (r < 0 || !doc)

@@ -156,7 +156,7 @@ int p9_attach(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r < 0)
 		return r;
 	if (m->uid != NONUNAME && m->uid != c->who.uid)
-		f->who = (struct who){ .uid = m->uid, .gid = (gid_t)-1 };
+		f->who = (struct who){ .uid = m->uid, .gid = (gid_t)-1, .client = c->who.client };
 	(void)!place_of(1, &root);
 	p9_fid_move(f, &root, 0);
 	out->qid = p9_qid_of(&root, 0);

@@ -2,6 +2,7 @@
 /* The streams: events, errors, console, console.log, wait/CONDITION. */
 #include <fcntl.h>
 
+#include "engine/audit.h"
 #include "engine/console.h"
 #include "fs/stream.h"
 
@@ -72,6 +73,34 @@ const struct stream_ops errors_stream = {
 	.read = errors_read,
 	.ready = errors_ready,
 	.size = errors_size,
+};
+
+static int audit_open_stream(const struct place *at unused, struct handle *h, struct error *err unused)
+{
+	ring_open(h, &audit_ring);
+	return 0;
+}
+
+static ssize_t audit_read(struct handle *h, uint64_t off, char *out, size_t n)
+{
+	return text_read(h, &audit_ring, off, out, n);
+}
+
+static bool audit_ready(struct handle *h)
+{
+	return ring_more(h, &audit_ring);
+}
+
+static uint64_t audit_size(const struct place *at unused)
+{
+	return ring_size(&audit_ring);
+}
+
+const struct stream_ops audit_stream = {
+	.open = audit_open_stream,
+	.read = audit_read,
+	.ready = audit_ready,
+	.size = audit_size,
 };
 
 static const struct ring *console_ring(const struct object *o)

@@ -37,7 +37,7 @@ static void put(const char *key, unsigned mask, uid_t uid, gid_t gid, mode_t mod
 
 static bool may(const char *key, uid_t uid, gid_t gid, int what)
 {
-	struct who who = { uid, gid, 0 };
+	struct who who = { .uid = uid, .gid = gid };
 
 	return access_may(&object, key, 0640, &who, what);
 }

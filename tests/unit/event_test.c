@@ -49,7 +49,7 @@ static char *text_of(const struct ring *r)
 static void lines_stay_lines(void **state unused)
 {
 	struct error err = { 0 };
-	struct who who = { 1000, 1000, 0 };
+	struct who who = { .uid = 1000, .gid = 1000 };
 
 	event_emit("domain", "my web", "running", "booted\nnot %s", "twice");
 	autofree char *events = text_of(&events_ring);

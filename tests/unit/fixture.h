@@ -22,7 +22,7 @@
 #include "in_task.h"
 
 static char fixture_dir[64];
-static const struct who root_who = { 0, 0, 0 };
+static const struct who root_who = { .uid = 0 };
 
 static inline char *fixture_path(const char *name)
 {

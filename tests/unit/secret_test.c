@@ -216,7 +216,7 @@ static struct secret *of(const char *element, const char *type, const struct who
 
 TEST(others_use_it_by_its_element)
 {
-	static const struct who ada = { 61001, 61001, 0 };
+	static const struct who ada = { .uid = 61001, .gid = 61001 };
 	struct rights hers = { .uid = 61001, .gid = 61001 };
 	struct secret *s = made(UUID);
 
