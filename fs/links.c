@@ -1,7 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Links that users set, and scratch files that become what they are renamed to: for every front end. */
-#include "act.h"
 #include "links.h"
+#include "act.h"
 
 #include <fcntl.h>
 

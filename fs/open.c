@@ -19,6 +19,7 @@
 
 struct sample {
 	uint64_t ino;
+	uid_t uid; /* of a personal one: whose */
 	int64_t at_ms;
 	bool opened; /* one open took it: the next one renders again */
 	struct buf text;
@@ -132,31 +133,39 @@ bool slot_waits(const struct slot *s)
 	return s->entry->fresh == WAITS;
 }
 
-static struct sample *sample_find(uint64_t ino)
+static uid_t whose(const struct place *at)
 {
+	return at->slot->entry->personal && at->who ? at->who->uid : 0;
+}
+
+static struct sample *sample_find(const struct place *at)
+{
+	uint64_t ino = place_ino(at);
+
 	for (unsigned i = 0; i < SAMPLES; i++)
-		if (samples[i].ino == ino)
+		if (samples[i].ino == ino && samples[i].uid == whose(at))
 			return &samples[i];
 	return NULL;
 }
 
-static struct sample *sample_fresh(uint64_t ino)
+static struct sample *sample_fresh(const struct place *at)
 {
-	struct sample *s = sample_find(ino);
+	struct sample *s = sample_find(at);
 
 	return s && now_monotonic_ms() - s->at_ms < SAMPLE_MS ? s : NULL;
 }
 
-static struct sample *sample_put(uint64_t ino)
+static struct sample *sample_put(const struct place *at)
 {
-	struct sample *s = sample_find(ino);
+	struct sample *s = sample_find(at);
 
 	if (!s)
 		s = &samples[next_sample++ % SAMPLES];
 	if (s->text.cap > KEPT_TEXT)
 		buf_clear(&s->text);
 	buf_reset(&s->text);
-	s->ino = ino;
+	s->ino = place_ino(at);
+	s->uid = whose(at);
 	s->opened = false;
 	s->at_ms = now_monotonic_ms();
 	return s;
@@ -193,7 +202,7 @@ static struct sample *sample_render(const struct place *at, struct error *err, i
 		buf_clear(&text);
 		return NULL;
 	}
-	s = sample_put(place_ino(at));
+	s = sample_put(at);
 	buf_clear(&s->text);
 	s->text = text;
 	return s;
@@ -201,7 +210,7 @@ static struct sample *sample_render(const struct place *at, struct error *err, i
 
 static uint64_t live_size(const struct place *at)
 {
-	struct sample *s = sample_fresh(place_ino(at));
+	struct sample *s = sample_fresh(at);
 	autoerror struct error err = { 0 };
 	int r;
 
@@ -255,7 +264,7 @@ uint64_t place_size(const struct place *at)
 
 static int open_sampled(struct handle *h, const struct place *at, struct error *err)
 {
-	struct sample *s = sample_fresh(place_ino(at));
+	struct sample *s = sample_fresh(at);
 	int r = 0;
 
 	if (!s || s->opened)

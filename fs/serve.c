@@ -18,6 +18,7 @@
 #include "hosts.h"
 #include "listen.h"
 #include "remote/front.h"
+#include "views.h"
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000  /* how long tasks and requests that are being cancelled may take to end */
@@ -89,6 +90,7 @@ static bool engine_close(void)
 	driver_objects_close();
 	pool_type_objects_close();
 	drivers_close();
+	views_close();
 	access_map_close();
 	audit_close();
 	store_close();
@@ -104,6 +106,7 @@ static int engine_open(struct error *err)
 	pool_type_objects_open();
 	drivers_probe();
 	audit_open();
+	views_open();
 	r = access_map_open(err);
 	if (r == 0)
 		r = secrets_open(err);
