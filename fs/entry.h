@@ -90,7 +90,7 @@ struct entry {
 	bool fleeting;	 /* its name may stand for something else at any time */
 	bool grows;	 /* a reader at the end of a LIVE text sees what came since */
 	bool lines;	 /* a value of several lines: O_APPEND adds to it */
-	bool personal;	 /* a LIVE text that differs from reader to reader */
+	bool personal;	 /* a LIVE text, or a listing, that differs from reader to reader */
 	bool secret;	 /* any bytes, taken as they are; what held them in memory is overwritten */
 	bool fresh_doc;	 /* a document that is never edited in place (check) */
 	const char *doc; /* one line for `domfs tree` and docs/layout.md */

@@ -2,7 +2,7 @@
 """acts.py WHERE < ACTS - tries each act as the user who runs it, and prints what came of it.
 
 WHERE is a mount's directory, or unix:PATH of a socket that speaks 9P2000.L.  Each line of ACTS is
-"ACT PATH [ARGUMENT]"; the answer is "ACT PATH [ARGUMENT]: WORD", where WORD is "yes", or "no" when
+"ACT [PATH] [ARGUMENT]"; the answer is that and ": WORD", where WORD is "yes", or "no" when
 the refusal was EACCES or EPERM, or the name of another errno.  Acts undo themselves.
 """
 import errno
@@ -21,6 +21,7 @@ class Wire:
     """The same calls as the mount's below, by 9P."""
 
     def __init__(self, path, uname=NONUNAME):
+        self.path = path
         self.s = socket.socket(socket.AF_UNIX)
         self.s.settimeout(20)
         self.s.connect(path)
@@ -223,7 +224,12 @@ def chmod(fs, path):
 
 def give(fs, path):
     owner = fs.stat(path)[1]
-    fs.chown(path, owner + 1)
+    try:
+        fs.chown(path, owner + 1)
+    except OSError as e:
+        if e.errno == errno.EINVAL:     # of a user namespace that has no such user
+            raise OSError(errno.EPERM, 'nobody to give it to') from e
+        raise
     fs.chown(path, owner)
 
 
@@ -245,10 +251,10 @@ def poll(fs, path):
     fs.clunk(fid)
 
 
-def become(fs, path, uid):      # attaches as somebody else: by 9P only
+def become(fs, uid):            # attaches as somebody else: by 9P only
     if isinstance(fs, Mount):
         raise OSError(errno.EACCES, 'there is no such way')
-    Wire(path, int(uid))
+    Wire(fs.path, int(uid))
 
 
 ACTS = dict(read=whole, write=write, tells=tells, mkdir=make, rmdir=lambda f, p: f.rmdir(p),
