@@ -16,8 +16,9 @@ const struct driver *const drivers[] = {
 /* The types of storage pools. */
 extern const struct pool_driver dir_pool, disk_pool, fs_pool, netfs_pool;
 extern const struct pool_driver iscsi_direct_pool, iscsi_pool, mpath_pool, scsi_pool;
-extern const struct pool_driver logical_pool, rbd_pool, sheepdog_pool, vstorage_pool, zfs_pool;
+extern const struct pool_driver gluster_pool, logical_pool, rbd_pool, sheepdog_pool, vstorage_pool, zfs_pool;
 const struct pool_driver *const pool_drivers[] = {
-	&dir_pool,   &disk_pool, &fs_pool,   &iscsi_pool,    &iscsi_direct_pool, &logical_pool, &mpath_pool,
-	&netfs_pool, &rbd_pool,	 &scsi_pool, &sheepdog_pool, &vstorage_pool,	 &zfs_pool,	NULL,
+	&dir_pool,	    &disk_pool,	    &fs_pool,	    &gluster_pool, &iscsi_pool,
+	&iscsi_direct_pool, &logical_pool,  &mpath_pool,    &netfs_pool,   &rbd_pool,
+	&scsi_pool,	    &sheepdog_pool, &vstorage_pool, &zfs_pool,	   NULL,
 };

@@ -14,8 +14,9 @@
 struct who { /* the one who asks */
 	uid_t uid;
 	gid_t gid;
-	pid_t pid;	 /* 0 when unknown (remote) */
-	unsigned client; /* the connection that he came by; 0: the mount of this engine */
+	pid_t pid;	     /* 0 when unknown (remote) */
+	uint64_t client;     /* 0, or what stands for a process of another host: PID is that of who speaks for it */
+	unsigned connection; /* that he came by, in host/clients; 0: the mount of this engine */
 };
 
 struct rights {

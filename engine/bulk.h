@@ -29,6 +29,7 @@ struct bulk {
 	struct worker *worker; /* this bulk's own */
 	int fd; /* >= 0: the bytes are those of this descriptor, at the same offsets: they may be spliced */
 	bool writable;
+	bool grows; /* opened to be written anew, in place, and as large as what is written needs it */
 	void *priv;
 	uint64_t moved; /* bytes written through it so far (the front end counts) */
 	/* An upload that is to appear only when it is whole: what was written is put in the volume's place (COMMIT), or forgotten (close without

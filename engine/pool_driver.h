@@ -38,8 +38,9 @@ extern const char *const volume_type_names[];
 struct volume_info {
 	enum volume_type type;
 	char *path; /* "/srv/images/root", "/dev/vg/lv", "pool/image" (rbd), "gluster://host/vol/name", "ip-...-lun-1" by-path */
-	char *key;			/* libvirt's: the path of a file, an LV's or a LUN's own id */
-	char *format;			/* "qcow2", "raw"; partitions: "linux"; NULL: nobody knows yet */
+	char *key;    /* libvirt's: the path of a file, an LV's or a LUN's own id */
+	char *format; /* "qcow2", "raw"; partitions: "linux"; NULL: nobody knows yet */
+	bool first;   /* for info(): nothing was known of it until now, so it will have to be looked into */
 	uint64_t capacity, allocation;	/* bytes: what a guest sees; what it takes */
 	uint64_t physical;		/* bytes of the image as it lies: what reading `image` gives */
 	char *backing, *backing_format; /* as the image records them; backing_format NULL: it records none */

@@ -156,13 +156,41 @@ static int check_unused(struct pool *p, struct error *err)
 	return 0;
 }
 
+static struct volume *volume_in_removal(struct pool *p)
+{
+	for (size_t i = 0; i < p->by_serial.n; i++) {
+		struct volume *v = p->by_serial.at[i];
+		if (v->state == VOLUME_REMOVING && v->jobs.holder)
+			return v;
+	}
+	return NULL;
+}
+
+/* The rmdir of a large image returns before its file is gone, and a script goes on to stop the pool. */
+static int wait_for_removals(struct pool *p, struct error *err)
+{
+	struct volume *v;
+	int r = 0;
+
+	while (r == 0 && (v = volume_in_removal(p))) {
+		autovolume struct volume *held = volume_hold(v);
+		struct job job = { 0 };
+
+		r = error_in(err, job_begin(&job, &held->jobs, "stop", err), "the volume '%s'", held->obj.name);
+		job_end(&job);
+	}
+	return r;
+}
+
 static int stop_held(struct pool *p, struct error *err)
 {
 	int r = 0;
 
 	if (p->state == POOL_INACTIVE)
 		return 0;
-	r = check_unused(p, err);
+	r = wait_for_removals(p, err);
+	if (r == 0)
+		r = check_unused(p, err);
 	if (r < 0)
 		return r;
 	pool_enter(p, POOL_STOPPING, NULL);

@@ -182,7 +182,7 @@ static int put_usage(struct node *root, const char *usage, struct error *err)
 		return 0;
 	if (!t.type)
 		return error_set(err, EINVAL, "write its type first: volume ceph iscsi tls vtpm");
-	if (*usage && !strcmp(t.type, "volume") && usage[0] != '/')
+	if (*usage && !strcmp(t.type, "volume") && !strchr(usage, '/'))
 		return error_set(err, EINVAL, "'%s': write the whole path of the volume", usage);
 	if (strchr(usage, '\n'))
 		return error_set(err, EINVAL, "a usage is one line");

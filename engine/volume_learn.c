@@ -7,6 +7,7 @@
 static int ask(struct volume *v, char *format, struct volume_info *info, struct error *err)
 {
 	info->format = format;
+	info->first = !v->info;
 	return v->pool->driver->info(v->pool, volume_name(v), info, err);
 }
 

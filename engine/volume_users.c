@@ -18,6 +18,17 @@ static void add_line(struct buf *out, char kind, const char *text)
 	buf_putc(out, '\n');
 }
 
+/* As the path of a volume of a pool of type gluster is. */
+static void add_gluster(struct buf *out, const struct node *source)
+{
+	const char *host = node_get_or(source, "host/@name", ""), *port = node_get(source, "host/@port");
+	bool v6 = strchr(host, ':');
+	autofree char *url = xasprintf("gluster://%s%s%s%s%s/%s", v6 ? "[" : "", host, v6 ? "]" : "", port ? ":" : "",
+				       port ? port : "", node_get_or(source, "@name", ""));
+
+	add_line(out, 'p', url);
+}
+
 static void add_image(struct buf *out, const struct node *image)
 {
 	const struct node *source = node_child(image, "source");
@@ -33,6 +44,8 @@ static void add_image(struct buf *out, const struct node *image)
 	add_line(out, 'p', node_get(source, "@dev"));
 	if (node_is(source, "@protocol", "rbd"))
 		add_line(out, 'p', node_get(source, "@name"));
+	if (node_is(source, "@protocol", "gluster"))
+		add_gluster(out, source);
 }
 
 char *domain_images(const struct node *root)

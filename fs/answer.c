@@ -10,6 +10,8 @@ void record_failure(const struct place *at, const struct who *who, const struct 
 {
 	autobuf struct buf path = { 0 };
 
+	if (err->code == ENXIO && at->slot->entry->kind == ENTRY_BYTES)
+		return; /* lseek: nothing but a hole follows, which is an answer */
 	place_path(at, &path);
 	if (at->obj->kind == OBJ_DOMAIN)
 		domain_set_error(domain_of(at->obj), error_text(err));

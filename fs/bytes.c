@@ -106,7 +106,7 @@ static int64_t run_truncate(struct bytes *b, uint64_t size)
 {
 	int r;
 
-	if (b->fixed && size > b->size)
+	if (b->fixed && !b->bulk->grows && size > b->size)
 		return -ENOSPC;
 	r = fill_up_to(b, size);
 	if (r == 0)

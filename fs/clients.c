@@ -37,7 +37,7 @@ struct client *client_new(const struct who *who, const char *peer, void (*end)(v
 	object_init(&c->obj, OBJ_CLIENT, name, &root_object, free_client);
 	access_set(&c->obj, "", DIR_MODE, ACCESS_UID | ACCESS_GID, &own);
 	c->who = *who;
-	c->who.client = last_number;
+	c->who.connection = last_number;
 	c->peer = xstrdup(peer);
 	c->since_ns = now_realtime_ns();
 	c->end = end;
@@ -66,7 +66,7 @@ void client_free(struct client *c)
 
 unsigned client_number(const struct client *c)
 {
-	return c->who.client;
+	return c->who.connection;
 }
 
 struct client *client_of(const struct object *o)
@@ -95,12 +95,12 @@ struct client *client_after(uint64_t serial)
 
 char *client_from(const struct who *who)
 {
-	if (!who->client)
+	if (!who->connection)
 		return xstrdup("fuse");
 	for (size_t i = 0; i < all.n; i++) { /* those that are gone too, as long as a request of theirs goes on */
 		const struct client *c = all.at[i];
-		if (c->who.client == who->client)
-			return xasprintf("%s/%u", c->peer, who->client);
+		if (c->who.connection == who->connection)
+			return xasprintf("%s/%u", c->peer, who->connection);
 	}
-	return xasprintf("gone/%u", who->client);
+	return xasprintf("gone/%u", who->connection);
 }

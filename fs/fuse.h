@@ -48,6 +48,7 @@ struct call {
 	struct object *made;
 	struct rnode *remote, *remote_to; /* referenced: of another host's tree */
 	struct rhandle *rh;
+	uint32_t fid; /* of an open file there */
 	struct stat st;
 	struct statvfs statfs;
 	int mask;
@@ -66,6 +67,7 @@ void call_start(struct call *c);
 /* The same, but when it must wait the client is answered now by REPLY and the rest goes on without it. */
 void call_start_nowait(struct call *c);
 void calls_cancel(void);
+void calls_cancel_remote(void); /* those that another host is to answer */
 bool calls_going(void);
 /* Answers a failure: records it and sends the errno. */
 void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r, struct error *err);

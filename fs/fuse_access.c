@@ -105,6 +105,11 @@ static void reply_xattr(fuse_req_t req, const void *p, size_t n, size_t size)
 
 void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 {
+	/* There are no labels here at all.  Said so, `ls -l` asks of one file in place of every one. */
+	if (str_starts(name, "security.")) {
+		fuse_reply_err(req, EOPNOTSUPP);
+		return;
+	}
 	if (remote_is(ino) && !str_starts(name, "user.domfs.")) {
 		remote_getxattr(req, ino, name, size);
 		return;
@@ -115,7 +120,7 @@ void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 	const void *acl;
 	size_t n;
 
-	if (str_starts(name, "security.") || (ino & SCRATCH_INO)) {
+	if (ino & SCRATCH_INO) {
 		fuse_reply_err(req, ENODATA);
 		return;
 	}
@@ -170,6 +175,7 @@ void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 		r = set_acl(req, ino, value, size, &err);
 	else if (ino == FUSE_ROOT_ID && !strcmp(name, RELEASE_XATTR)) {
 		notify_end_waits(ECONNABORTED);
+		calls_cancel_remote();
 		r = 0;
 	}
 	fuse_reply_err(req, -r);

@@ -97,7 +97,7 @@ static void call_run(void *arg)
 	TAILQ_REMOVE(&calls, c, list);
 	if (c->req)
 		call_answer(c, r, &err);
-	else if (r < 0 && !c->at.obj->gone)
+	else if (r < 0 && c->at.slot && !c->at.obj->gone)
 		record_failure(&c->at, &c->who, &err);
 	if (!c->cancelling)
 		call_free(c);
@@ -124,13 +124,23 @@ void call_start_nowait(struct call *c)
 	c->req = NULL;
 }
 
-void calls_cancel(void)
+static void cancel_calls(bool all)
 {
 	struct call *c;
 
 	TAILQ_FOREACH(c, &calls, list)
-		if (c->task)
+		if (c->task && (all || c->remote))
 			task_cancel(c->task);
+}
+
+void calls_cancel(void)
+{
+	cancel_calls(true);
+}
+
+void calls_cancel_remote(void)
+{
+	cancel_calls(false);
 }
 
 bool calls_going(void)

@@ -110,7 +110,7 @@ void ll_unlink(fuse_req_t req, fuse_ino_t parent, const char *name)
 	if (r == 0 && link_unlinked(req, &dir, &at, &who))
 		return;
 	if (r == 0) {
-		guard_refused(&dir, who.pid);
+		guard_refused(&dir, &who);
 		r = -EPERM;
 	}
 	fuse_reply_err(req, -r);
@@ -217,7 +217,7 @@ void ll_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t n
 	       unsigned flags)
 {
 	if (remote_is(parent) || remote_is(newparent)) {
-		remote_rename(req, parent, name, newparent, newname);
+		remote_rename(req, parent, name, newparent, newname, flags);
 		return;
 	}
 	struct who who = who_of(req);

@@ -5,7 +5,6 @@
  */
 #include "fuse.h"
 
-#include "engine/audit.h"
 #include "engine/console.h"
 #include "engine/device.h"
 #include "stream.h"
@@ -101,26 +100,11 @@ void notify_forget(const struct place *at)
 		notify_bump(at);
 }
 
-static void ring_grew(struct ring *r)
-{
-	if (r == &events_ring || r == &errors_ring || r == &audit_ring)
-		stream_wake(&root_object);
-	else
-		stream_wake(&((struct domain *)container_of(r, struct console, out)->domain)->obj);
-}
-
 static void changed(struct object *o, unsigned facets)
 {
-	samples_drop();
 	take_back(o, facets, changes_texts(facets));
-	if (o->kind == OBJ_DOMAIN) {
-		struct domain *d = domain_of(o);
-
-		for (size_t i = 0; i < d->parts.n; i++)
-			take_back(&((struct part *)d->parts.at[i])->obj, facets, changes_texts(facets));
-		if (d->console)
-			d->console->out.grew = ring_grew;
-	}
+	for (size_t i = 0; o->kind == OBJ_DOMAIN && i < domain_of(o)->parts.n; i++)
+		take_back(&((struct part *)domain_of(o)->parts.at[i])->obj, facets, changes_texts(facets));
 	park_wake(o);
 }
 
@@ -135,14 +119,8 @@ static void notes_free(struct notes *n)
 static void gone(struct object *o)
 {
 	take_back(o, ~0u, true);
-	samples_forget(o);
 	if (o->front)
 		notes_free(o->front);
-}
-
-static void wake_writers(struct console *c)
-{
-	park_wake(&((struct domain *)c->domain)->obj);
 }
 
 void notify_end_waits(int err)
@@ -158,8 +136,6 @@ void notify_open(void)
 	static struct watcher watcher = { .changed = changed, .gone = gone };
 
 	watcher_add(&watcher);
-	events_ring.grew = errors_ring.grew = audit_ring.grew = ring_grew;
-	console_writable_hook = wake_writers;
 	stream_on_wake(park_wake);
 }
 

@@ -10,15 +10,13 @@
 
 struct refusal {
 	uint64_t dir;
-	pid_t process;
-	uint64_t started;
+	uint64_t process, started;
 	int64_t at_ms;
 };
 
 static struct refusal refusals[RECORDS];
 
-/* The process of a thread: requests carry thread ids. */
-static pid_t process_of(pid_t tid)
+pid_t guard_process(pid_t tid)
 {
 	char line[256];
 	pid_t pid = tid;
@@ -34,7 +32,14 @@ static pid_t process_of(pid_t tid)
 	return pid;
 }
 
-static struct refusal *slot_for(uint64_t dir, pid_t process)
+/* Who it is, also after its pid was given to another. */
+static void identify(const struct who *who, uint64_t *process, uint64_t *started)
+{
+	*process = who->client ? who->client : (uint64_t)guard_process(who->pid);
+	*started = who->client ? 0 : process_start_time(*process);
+}
+
+static struct refusal *slot_for(uint64_t dir, uint64_t process)
 {
 	struct refusal *oldest = &refusals[0];
 
@@ -47,13 +52,13 @@ static struct refusal *slot_for(uint64_t dir, pid_t process)
 	return oldest;
 }
 
-void guard_refused(const struct place *dir, pid_t pid)
+void guard_refused(const struct place *dir, const struct who *who)
 {
-	pid_t process = process_of(pid);
-	uint64_t started = process_start_time(process);
 	int64_t now = now_monotonic_ms();
 	struct place at = *dir;
+	uint64_t process, started;
 
+	identify(who, &process, &started);
 	while (at.slot->number) {
 		*slot_for(place_ino(&at), process) = (struct refusal){
 			.dir = place_ino(&at),
@@ -67,18 +72,17 @@ void guard_refused(const struct place *dir, pid_t pid)
 	}
 }
 
-bool guard_holds(const struct place *dir, pid_t pid)
+bool guard_holds(const struct place *dir, const struct who *who)
 {
-	uint64_t ino = place_ino(dir);
+	uint64_t ino = place_ino(dir), process = 0, started;
 	int64_t now = now_monotonic_ms();
-	pid_t process = 0;
 
 	for (unsigned i = 0; i < RECORDS; i++) {
 		if (refusals[i].dir != ino || now - refusals[i].at_ms > LIFE_MS)
 			continue;
 		if (!process)
-			process = process_of(pid);
-		if (refusals[i].process == process && refusals[i].started == process_start_time(process))
+			identify(who, &process, &started);
+		if (refusals[i].process == process && refusals[i].started == started)
 			return true;
 	}
 	return false;

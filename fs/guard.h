@@ -8,7 +8,8 @@
 
 #include "node.h"
 
-void guard_refused(const struct place *dir, pid_t pid); /* an unlink in DIR was refused */
-bool guard_holds(const struct place *dir, pid_t pid);	/* may it not remove DIR? */
+void guard_refused(const struct place *dir, const struct who *who); /* an unlink in DIR was refused */
+bool guard_holds(const struct place *dir, const struct who *who);   /* may it not remove DIR? */
+pid_t guard_process(pid_t tid); /* the process of a thread: requests carry thread ids */
 
 #endif

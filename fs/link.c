@@ -7,7 +7,7 @@
 #include "engine/loop.h"
 
 #define ROOM (256u << 10) /* read at once */
-#define BUSY (4u << 20)
+#define BUSY (1u << 20)
 
 struct link {
 	int in, out;
@@ -17,8 +17,9 @@ struct link {
 	struct loop_fd *win, *wout; /* the same when it is one descriptor */
 	struct buf got, queue;
 	size_t sent; /* of QUEUE */
-	bool paused, ended, calling, gone;
-	bool resuming; /* resume() is to be called and must find it */
+	bool paused, ended, gone;
+	unsigned calling; /* callbacks that must find it when they return */
+	bool resuming;	  /* resume() is to be called and must find it */
 	uint64_t bytes_in, bytes_out;
 };
 
@@ -47,6 +48,16 @@ static void release(struct link *l)
 	free(l);
 }
 
+/* A callback has returned: false when the link is not to be touched any more. */
+static bool returned(struct link *l)
+{
+	bool stays = !l->gone;
+
+	if (--l->calling == 0 && l->gone && !l->resuming)
+		release(l);
+	return stays;
+}
+
 static void end(struct link *l, int code, const char *what)
 {
 	autoerror struct error err = { 0 };
@@ -57,11 +68,9 @@ static void end(struct link *l, int code, const char *what)
 	close_fds(l);
 	if (code)
 		error_set(&err, code, "%s", what ? what : strerror(code));
-	l->calling = true;
+	l->calling++;
 	l->ops->ended(l->arg, &err);
-	l->calling = false;
-	if (l->gone && !l->resuming)
-		release(l);
+	(void)returned(l);
 }
 
 static void watch_more(struct link *l)
@@ -105,38 +114,38 @@ static bool flush(struct link *l)
 		buf_cut(&l->queue, 0, l->sent);
 		l->sent = 0;
 	}
-	if (was_busy && !link_busy(l) && l->ops->drained)
+	if (was_busy && !l->ended && !link_busy(l) && l->ops->drained) {
+		l->calling++;
 		l->ops->drained(l->arg);
+		if (!returned(l))
+			return false;
+	}
 	return !l->ended;
 }
 
 /* Hands over what is whole; false when the link is not to be touched any more. */
 static bool deliver(struct link *l)
 {
+	bool odd = false;
 	size_t at = 0;
 
-	l->calling = true;
+	l->calling++;
 	while (!l->ended && !l->gone && !l->paused && l->got.n - at >= 4) {
 		const unsigned char *p = (unsigned char *)l->got.p + at;
 		uint32_t n = p[0] | p[1] << 8 | p[2] << 16 | (uint32_t)p[3] << 24;
-		if (n < 7 || n > l->max) {
-			l->calling = false;
-			end(l, EBADMSG,
-			    "the other side does not speak this protocol: a message of an impossible length");
-			return false;
-		}
-		if (l->got.n - at < n)
+		odd = n < 7 || n > l->max;
+		if (odd || l->got.n - at < n)
 			break;
 		at += n;
 		l->ops->message(l->arg, (struct str){ (char *)p, n });
 	}
-	l->calling = false;
-	if (l->gone) {
-		if (!l->resuming)
-			release(l);
+	if (odd)
+		end(l, EBADMSG, "the other side does not speak this protocol: a message of an impossible length");
+	if (!returned(l))
 		return false;
-	}
 	buf_cut(&l->got, 0, at);
+	if (!l->got.n && l->got.cap > ROOM)
+		buf_clear(&l->got); /* an idle link costs little */
 	return !l->ended;
 }
 
@@ -187,6 +196,11 @@ struct link *link_new(int in, int out, uint32_t max, const struct link_ops *ops,
 	l->win = loop_watch(in, LOOP_READ, on_ready, l);
 	l->wout = in == out ? l->win : loop_watch(out, 0, on_writable, l);
 	return l;
+}
+
+void link_limit(struct link *l, uint32_t max)
+{
+	l->max = max;
 }
 
 void link_free(struct link *l)

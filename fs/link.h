@@ -23,7 +23,8 @@ struct link_ops {
 
 /* Takes IN and OUT (which may be the same) over.  A message longer than MAX ends the link. */
 struct link *link_new(int in, int out, uint32_t max, const struct link_ops *ops, void *arg);
-void link_free(struct link *l); /* closes without a word; safe inside its callbacks; NULL is fine */
+void link_limit(struct link *l, uint32_t max); /* from the next message on */
+void link_free(struct link *l);		       /* closes without a word; safe inside its callbacks; NULL is fine */
 /* Sends what BYTES hold (whole messages), now or when the other side takes it; empties BYTES.  Nothing when the link has ended. */
 void link_send(struct link *l, struct buf *bytes);
 bool link_busy(const struct link *l); /* so much waits to be sent that the other side is to be heard no more for now */

@@ -23,7 +23,7 @@ const struct slot *link_slot(const struct place *dir, const char *name)
 
 bool link_removable(const struct place *dir, const struct place *at, const struct who *who)
 {
-	return at->slot->entry->kind == ENTRY_LINK && at->slot->entry->store && !guard_holds(dir, who->pid);
+	return at->slot->entry->kind == ENTRY_LINK && at->slot->entry->store && !guard_holds(dir, who);
 }
 
 int link_store(const struct place *at, struct str text, struct error *err)

@@ -20,22 +20,40 @@
 #include "open.h"
 #include "p9/server.h"
 
-#define CONNECTIONS_MAX 2048
+#define CONNECTIONS_MAX	    2048
+#define CONNECTIONS_OF_USER 256	 /* who is not root leaves room for others */
+#define REST_MS		    1000 /* when there are no descriptors: until the next look */
 
 struct listener {
 	int fd;
 	char *path;	/* a unix socket's */
 	bool inherited; /* the path is not ours to remove */
 	struct loop_fd *watch;
+	struct loop_timer *rest; /* nothing is accepted for a moment */
 	TAILQ_ENTRY(listener) list;
 };
 
 static TAILQ_HEAD(, listener) listeners = TAILQ_HEAD_INITIALIZER(listeners);
 static unsigned connections;
+static struct hash *users; /* how many connections each uid has */
 
-static void gone(void *arg unused)
+static uintptr_t count_user(uid_t uid, int by)
+{
+	uintptr_t n;
+
+	if (!users)
+		users = hash_new();
+	n = (uintptr_t)hash_get_u64(users, uid) + by;
+	hash_put_u64(users, uid, (void *)n);
+	if (!hash_count(users))
+		hash_free(take(&users));
+	return n;
+}
+
+static void gone(void *arg)
 {
 	connections--;
+	count_user((uintptr_t)arg, -1);
 }
 
 /* ---- who is it ---- */
@@ -72,7 +90,10 @@ static bool is_loopback(const struct sockaddr_storage *a)
 	return (ntohl(((const struct sockaddr_in *)a)->sin_addr.s_addr) >> 24) == 127;
 }
 
-/* The uid of the process at the other end of a connection within this machine: columns 2, 3 and 8 of /proc/net/tcp. */
+/*
+ * The uid of the process at the other end of a connection within this machine: columns 2, 3, 4, 8 and 10 of /proc/net/tcp.  Only a socket that
+ * somebody still has (state ESTABLISHED, with an inode) says whose it is: one that was closed is listed as root's.
+ */
 static bool peer_tcp(int fd, struct who *who)
 {
 	struct sockaddr_storage ours = { 0 }, theirs = { 0 };
@@ -90,15 +111,45 @@ static bool peer_tcp(int fd, struct who *who)
 	f = fopen(ours.ss_family == AF_INET6 ? "/proc/net/tcp6" : "/proc/net/tcp", "re");
 	while (f && !found && fgets(line, sizeof(line), f)) {
 		char local[64], remote[64];
-		unsigned uid;
-		found = sscanf(line, " %*d: %63s %63s %*x %*s %*s %*s %u", local, remote, &uid) == 3 &&
+		unsigned uid, state;
+		unsigned long inode;
+		found = sscanf(line, " %*d: %63s %63s %x %*s %*s %*s %u %*d %lu", local, remote, &state, &uid,
+			       &inode) == 5 &&
 			!strcmp(local, them) && !strcmp(remote, us);
+		if (found && (state != TCP_ESTABLISHED || !inode))
+			break;
 		if (found)
 			*who = (struct who){ .uid = uid, .gid = (gid_t)-1 };
 	}
 	if (f)
 		fclose(f);
-	return found;
+	return found && who->uid != (uid_t)-1;
+}
+
+static bool welcome(const struct listener *l, int fd, struct who *who)
+{
+	who->uid = (uid_t)-1;
+	if (connections >= CONNECTIONS_MAX || !(l->path ? peer_unix(fd, who) : peer_tcp(fd, who)))
+		return false; /* nobody that could be told from anybody else */
+	return who->uid == 0 || !users || (uintptr_t)hash_get_u64(users, who->uid) < CONNECTIONS_OF_USER;
+}
+
+static void look_again(void *arg)
+{
+	struct listener *l = arg;
+
+	l->rest = NULL;
+	loop_watch_events(l->watch, LOOP_READ);
+}
+
+/* Out of descriptors: whoever knocks waits, and we do not spin. */
+static void rest(struct listener *l)
+{
+	if (errno != EMFILE && errno != ENFILE && errno != ENOBUFS && errno != ENOMEM)
+		return;
+	loop_watch_events(l->watch, 0);
+	if (!l->rest)
+		l->rest = loop_timer(REST_MS, look_again, l);
 }
 
 /* The PEER that p9_serve is told.  `domfs connect` at the end of an ssh session says where that came from in its environment: that is the user's own
@@ -136,16 +187,19 @@ static void on_connection(void *arg, int events unused)
 	autofree char *peer = NULL;
 	struct who who;
 
-	if (fd < 0)
+	if (fd < 0) {
+		rest(l);
 		return;
-	if (connections >= CONNECTIONS_MAX || !(l->path ? peer_unix(fd, &who) : peer_tcp(fd, &who))) {
-		close(fd); /* nobody that could be told from anybody else */
+	}
+	if (!welcome(l, fd, &who)) {
+		close(fd);
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* of a unix socket it fails */
 	peer = peer_name(fd, l->path, &who);
 	connections++;
-	p9_serve(fd, fd, &who, peer, gone, NULL);
+	count_user(who.uid, 1);
+	p9_serve(fd, fd, &who, peer, gone, (void *)(uintptr_t)who.uid);
 }
 
 static struct listener *add(int fd, const char *path)
@@ -300,6 +354,7 @@ void listen_close(void)
 
 	while ((l = TAILQ_FIRST(&listeners))) {
 		TAILQ_REMOVE(&listeners, l, list);
+		loop_untimer(l->rest);
 		loop_unwatch(l->watch);
 		close(l->fd);
 		if (l->path && !l->inherited)

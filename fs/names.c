@@ -31,7 +31,7 @@ int names_may_drop(const struct place *at, const struct who *who)
 		return -ENOTDIR;
 	if (!slot_is_object(at->slot) || !slot_collection(at->slot)->drop)
 		return -EPERM;
-	if (guard_holds(at, who->pid))
+	if (guard_holds(at, who))
 		return -ENOTEMPTY;
 	return may_remove(at, who) ? 0 : -EACCES;
 }

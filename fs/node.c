@@ -60,6 +60,7 @@ static void add_rows(struct slot *dir, const struct entry *e, const char *prefix
 {
 	for (const struct prop *row = e->schema->props; row->path; row++) {
 		const char *rest = row->file, *slash;
+		struct slot *s;
 		size_t n;
 
 		if (!rest || (row->flags & P_WO_LINE) || !str_starts(rest, prefix))
@@ -69,7 +70,10 @@ static void add_rows(struct slot *dir, const struct entry *e, const char *prefix
 		n = slash ? (size_t)(slash - rest) : strlen(rest);
 		if (!n || has_child(dir, rest, n))
 			continue;
-		slot_add(dir, e, xstrndup(rest, n), dir->kind)->prop = slash ? NULL : row;
+		s = slot_add(dir, e, xstrndup(rest, n), dir->kind);
+		s->prop = slash ? NULL : row;
+		if (!slash && !e->facets)
+			s->facets = view_facets(s->view);
 	}
 }
 

@@ -6,6 +6,7 @@
 #include "serve.h"
 
 #include <signal.h>
+#include <sys/resource.h>
 #include <unistd.h>
 
 #include "engine/access_map.h"
@@ -18,10 +19,12 @@
 #include "hosts.h"
 #include "listen.h"
 #include "remote/front.h"
+#include "stream.h"
 #include "views.h"
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000  /* how long tasks and requests that are being cancelled may take to end */
+#define FILES_WANTED  65536 /* descriptors */
 #define CONNECT_MS    30000 /* how long another engine may take to answer before the mount fails */
 
 static const struct mount_options *options;
@@ -212,18 +215,31 @@ static int open_local(struct error *err)
 	return r < 0 ? r : open_engine(err);
 }
 
+/* Guests and clients each have some: as many as we may have, where a shell says 1024. */
+static void raise_files(void)
+{
+	struct rlimit l;
+
+	if (getrlimit(RLIMIT_NOFILE, &l) < 0 || l.rlim_cur >= FILES_WANTED)
+		return;
+	l.rlim_cur = l.rlim_max < FILES_WANTED ? l.rlim_max : FILES_WANTED;
+	(void)setrlimit(RLIMIT_NOFILE, &l);
+}
+
 int serve(const struct mount_options *o, void (*ready)(void), struct error *err)
 {
 	int r = 0;
 
 	options = o;
 	tell_ready = ready;
+	raise_files();
 	loop_init();
 	signal(SIGPIPE, SIG_IGN);
 	loop_signal(SIGTERM, on_signal, NULL);
 	loop_signal(SIGINT, on_signal, NULL);
 	loop_signal(SIGHUP, on_signal, NULL);
 	tree_open(&root_entry);
+	streams_open();
 	if (o->source)
 		open_client(o->source);
 	else

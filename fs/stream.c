@@ -8,6 +8,11 @@
  */
 #include "stream.h"
 
+#include "engine/audit.h"
+#include "engine/console.h"
+#include "engine/domain.h"
+#include "engine/event.h"
+
 static void (*wakers[4])(struct object *o);
 
 void stream_on_wake(void (*fn)(struct object *o))
@@ -76,4 +81,40 @@ ssize_t ring_read_at(struct handle *h, const struct ring *r, uint64_t off, char 
 bool ring_more(const struct handle *h, const struct ring *r)
 {
 	return r->end > h->end || h->end > r->end;
+}
+
+/* ---- the engine's side ---- */
+
+static void ring_grew(struct ring *r)
+{
+	if (r == &events_ring || r == &errors_ring || r == &audit_ring)
+		stream_wake(&root_object);
+	else
+		stream_wake(&((struct domain *)container_of(r, struct console, out)->domain)->obj);
+}
+
+static void changed(struct object *o, unsigned facets unused)
+{
+	samples_drop();
+	if (o->kind == OBJ_DOMAIN && domain_of(o)->console)
+		domain_of(o)->console->out.grew = ring_grew;
+}
+
+static void gone(struct object *o)
+{
+	samples_forget(o);
+}
+
+static void wake_writers(struct console *c)
+{
+	stream_wake(&((struct domain *)c->domain)->obj);
+}
+
+void streams_open(void)
+{
+	static struct watcher watcher = { .changed = changed, .gone = gone };
+
+	watcher_add(&watcher);
+	events_ring.grew = errors_ring.grew = audit_ring.grew = ring_grew;
+	console_writable_hook = wake_writers;
 }

@@ -14,5 +14,7 @@ bool ring_more(const struct handle *h, const struct ring *r);
 /* Something of O that streams show has grown or changed: told to each front end. */
 void stream_wake(struct object *o);
 void stream_on_wake(void (*fn)(struct object *o));
+/* What every front end needs: rendered texts are dropped, and rings wake their readers.  Once, before any front end opens. */
+void streams_open(void);
 
 #endif

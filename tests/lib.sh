@@ -14,7 +14,8 @@
 # and ends with done_testing, which also ends the daemon and looks at how it ended.
 # Everything lives below $TMP, which goes away with the script, and so do all processes that hold
 # something below it.  Environment: DOMFS (the binary), DOMFS_CHECK_GUEST (a guest made before),
-# DOMFS_ASAN=1 (the binary has sanitizers), DOMFS_SLOW (a factor on all waits).
+# DOMFS_ASAN=1 (the binary has sanitizers), DOMFS_SLOW (a factor on all waits), DOMFS_OVER=unix or
+# tcp (the engine is served without a mount, and its tree is mounted over that wire).
 # shellcheck shell=sh
 
 set -eu
@@ -40,7 +41,7 @@ export ASAN_OPTIONS UBSAN_OPTIONS
 
 _slow=${DOMFS_SLOW:-1}
 [ -z "${DOMFS_ASAN:-}" ] || _slow=$((_slow * 3))
-_points=0 _failed=0 _planned='' _mounted='' _pid='' _options=''
+_points=0 _failed=0 _planned='' _mounted='' _pid='' _client='' _options=''
 
 # --- points ---
 
@@ -196,8 +197,12 @@ require() {	# COMMAND | /FILE | root | guest, [REASON]
 mount_domfs() {	# [OPTION...] as for domfs mount
 	[ -e /dev/fuse ] || skip_all 'needs /dev/fuse'
 	_options=$*
-	"$DOMFS" mount -f "$@" "$M" >> "$TMP/domfs.log" 2>&1 < /dev/null &
-	_pid=$!
+	if [ -n "${DOMFS_OVER:-}" ]; then
+		_serve "$@"
+	else
+		"$DOMFS" mount -f "$@" "$M" >> "$TMP/domfs.log" 2>&1 < /dev/null &
+		_pid=$!
+	fi
 	_mounted=yes
 	_try=0
 	until ls "$M/domains" > /dev/null 2>&1; do	# asked, not answered from the cache of a dead mount
@@ -208,6 +213,32 @@ mount_domfs() {	# [OPTION...] as for domfs mount
 		sleep 0.05
 		_try=$((_try + 1))
 	done
+}
+
+# An engine without a mount, and a client of it in another process.
+_serve() {	# [OPTION...]
+	_uri=unix:$DOMFS_RUN_DIR/domfs.sock
+	if [ "$DOMFS_OVER" = tcp ]; then
+		_port=$((20000 + $$ % 20000))
+		_uri=tcp://127.0.0.1:$_port
+		set -- "$@" -o "listen=$_uri"
+	fi
+	: > "$TMP/serve.log"
+	"$DOMFS" serve -f "$@" >> "$TMP/serve.log" 2>&1 < /dev/null &
+	_pid=$!
+	wait_for 10 grep -q '^domfs: ready' "$TMP/serve.log" || :
+	"$DOMFS" mount -f "$_uri" "$M" >> "$TMP/client.log" 2>&1 < /dev/null &
+	_client=$!
+}
+
+_client_gone() {	# [STATUS]
+	[ -n "$_client" ] || return 0
+	_rc=0
+	wait "$_client" || _rc=$?
+	_client=
+	[ -n "${1:-}" ] || [ "$_rc" = 0 ] || fail 'the client ends with status 0' "status $_rc
+$(tail -n 20 "$TMP/client.log")"
+	[ -n "${1:-}" ] || kill -TERM "$_pid"
 }
 
 domfs_pid() { echo "$_pid"; }
@@ -221,6 +252,7 @@ $(fuser -vm "$M" 2>&1)"
 }
 
 _gone() {
+	_client_gone
 	[ -n "$_pid" ] || return 0
 	_try=0
 	while kill -0 "$_pid" 2>/dev/null; do
@@ -243,6 +275,8 @@ kill_domfs() {	# SIGKILL: what a crash leaves
 	kill -KILL "$_pid" 2>/dev/null || :	# it may have died by itself: DOMFS_CRASH
 	wait "$_pid" 2>/dev/null || :
 	_pid=
+	[ -z "$_client" ] || kill -KILL "$_client"
+	_client_gone killed
 }
 
 remount_domfs() {	# [OPTION...], else those of the last mount
@@ -422,11 +456,13 @@ _cleanup() {
 		_reports
 	fi
 	if [ "$_failed" != 0 ] || [ -z "$_planned" ]; then
-		[ ! -s "$TMP/domfs.log" ] || note "the daemon's log:
-$(tail -n 40 "$TMP/domfs.log")"
+		for _f in domfs serve client; do
+			[ ! -s "$TMP/$_f.log" ] || note "$_f.log:
+$(tail -n 40 "$TMP/$_f.log")"
+		done
 	fi
 	_end_guests
-	[ -z "$_pid" ] || kill -KILL "$_pid" 2>/dev/null
+	[ -z "$_pid$_client" ] || kill -KILL $_pid $_client 2>/dev/null
 	[ -z "$_mounted" ] || _unmount_dead
 	for _p in $(_holders); do
 		kill -KILL "$_p" 2>/dev/null

@@ -418,17 +418,18 @@ int files_info(struct pool *p, const char *name, struct volume_info *info, struc
 	struct known *k = NULL;
 	int r = file_job_init(p, &i->j, name, NULL, err);
 
+	i->look = info->first && !opaque;
 	if (r == 0)
 		r = pool_offload(p, look, i, info_free, POOL_ASK_MS, err);
-	if (r == 0 && !opaque && !S_ISDIR(i->st.st_mode))
+	if (r == 0 && !opaque && !i->look && !S_ISDIR(i->st.st_mode))
 		k = known_find(&i->st, format);
-	if (r == 0 && !opaque && !S_ISDIR(i->st.st_mode) && !k) {
+	if (r == 0 && !opaque && !i->look && !S_ISDIR(i->st.st_mode) && !k) {
 		i->look = true;
 		r = pool_offload(p, look, i, info_free, POOL_ASK_MS, err);
 	}
 	if (r == -ETIMEDOUT || r == -ECANCELED)
 		return r;
-	if (r == 0 && i->look)
+	if (r == 0 && i->look && !S_ISDIR(i->st.st_mode))
 		r = study(p, i, format, &k, err);
 	else if (r < 0 && i->j.err.code)
 		error_move(err, &i->j.err);

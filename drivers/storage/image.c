@@ -465,9 +465,25 @@ static int create_file(struct worker *w, const struct volume_spec *spec, const c
 	return r;
 }
 
+/* The thread of the last image that was made without trouble: of many in a row each has it. */
+static struct worker *idle;
+
+static struct worker *worker_take(void)
+{
+	return idle ? take(&idle) : worker_new("image");
+}
+
+static void worker_give(struct worker *w, int r)
+{
+	if (r == 0 && !idle)
+		idle = w;
+	else
+		worker_free(w); /* it may hang */
+}
+
 int image_create(struct pool *p unused, const struct volume_spec *spec, const char *path, bool block, struct error *err)
 {
-	struct worker *w = worker_new("image");
+	struct worker *w = worker_take();
 	struct lines l;
 	int r = plan(spec, path, &l, err);
 
@@ -476,7 +492,7 @@ int image_create(struct pool *p unused, const struct volume_spec *spec, const ch
 		r = create_file(w, spec, path, &l, err);
 	else if (r == 0 && !by_hand(spec))
 		r = run_lines(w, spec, path, &l, err);
-	worker_free(w);
+	worker_give(w, r);
 	lines_clear(&l);
 	return r;
 }
@@ -490,7 +506,7 @@ int image_resize(struct pool *p unused, const char *path, const char *format, ui
 	if (capacity > INT64_MAX)
 		return error_set(err, EINVAL, "%s: a capacity of %s bytes: there is nothing above 2^63 - 1", path,
 				 size);
-	if (!format || path[0] != '/')
+	if (!format || (path[0] != '/' && !str_starts(path, "gluster://")))
 		return error_set(err, EINVAL, "%s: expected an absolute path and a format", path);
 	r = spawn_run(argv, (struct str){ 0 }, NULL, POOL_LONG_MS, err);
 	if (r < 0 && (strstr(error_text(err), "shrink") || strstr(error_text(err), "Shrinking")))

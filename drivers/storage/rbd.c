@@ -33,9 +33,25 @@ static int names_of(struct rbd_job *j, void (*fn)(struct rbd_job *j, const char 
 static int start_work(void *arg)
 {
 	struct rbd_job *j = arg;
-	int r = cluster_open(j->c, &j->login, &j->why);
 
-	return r == 0 ? names_of(j, remove_left) : r;
+	return cluster_open(j->c, &j->login, &j->why);
+}
+
+static void clean_work(void *arg)
+{
+	(void)!names_of(arg, remove_left);
+	rbd_job_end(arg);
+}
+
+/* The cluster believes for half a minute that who died has the image open, and makes each removal wait for that. */
+static void clean_apart(struct pool *p)
+{
+	struct rbd_job *j = rbd_job_new(p, NULL, NULL);
+	struct worker *w = worker_new("ceph-clean");
+
+	if (j && worker_post(w, clean_work, j) < 0)
+		rbd_job_free(j);
+	worker_free(w);
 }
 
 static int rbd_start(struct pool *p, struct error *err)
@@ -54,6 +70,7 @@ static int rbd_start(struct pool *p, struct error *err)
 		return r;
 	pool_set_priv(p, cluster_hold(j->c), cluster_put_soon);
 	rbd_job_free(j);
+	clean_apart(p);
 	return 0;
 }
 
@@ -227,6 +244,16 @@ static struct rbd_job *making(struct pool *p, const struct volume_spec *spec, st
 	return j;
 }
 
+/* Keys are made slowly on purpose: the pool goes on meanwhile. */
+static int make_apart(struct rbd_job *j, struct error *err)
+{
+	struct worker *w = worker_new("ceph-work");
+	int r = rbd_run_on(w, j, make_work, POOL_LONG_MS, err);
+
+	worker_free(w);
+	return r;
+}
+
 static int rbd_create_slot(struct pool *p, const struct volume_spec *spec, struct error *err)
 {
 	bool full = str_eq(spec->preallocation, "full") || str_eq(spec->preallocation, "falloc");
@@ -240,12 +267,14 @@ static int rbd_create_slot(struct pool *p, const struct volume_spec *spec, struc
 			"%s/image",
 			pool_name(p), spec->name);
 	j = making(p, spec, err);
-	if (j && full) {
+	if (!j)
+		return err && err->code ? -err->code : -EINVAL;
+	if (full) {
 		j->to = ceph_temporary_name();
 		j->whole = xstrdup(spec->name);
 		j->new.name = j->to;
 	}
-	r = j ? rbd_run(p, j, make_work, POOL_WORK_MS, err) : err && err->code ? -err->code : -EINVAL;
+	r = spec->secret ? make_apart(j, err) : rbd_run(p, j, make_work, POOL_WORK_MS, err);
 	if (r < 0)
 		return r;
 	if (full)

@@ -50,6 +50,8 @@ uint64_t ceph_image_luks(rbd_image_t image, bool *two);
 
 int ceph_image_copy_luks(rbd_image_t from, rbd_image_t to); /* the note of it */
 
+void ceph_image_forget_luks(rbd_image_t image);
+
 struct rbd_new {
 	const char *name;
 	uint64_t size;
@@ -86,6 +88,7 @@ struct rbd_job {
 struct rbd_job *rbd_job_new(struct pool *p, const char *name, struct error *err); /* NULL: it is not active */
 void rbd_job_close(struct rbd_job *j); /* its images.  On its thread: closing waits for the cluster */
 void rbd_job_free(void *job);	       /* on the loop */
+void rbd_job_end(void *job);	       /* the same on a thread */
 /* FN on the pool's thread, or on W's.  A negative result is in *ERR, and has freed J (or will); else J is the caller's. */
 int rbd_run(struct pool *p, struct rbd_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err);
 int rbd_run_on(struct worker *w, struct rbd_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err);

@@ -308,12 +308,14 @@ void rbd_bytes_free(struct image_bytes *b)
 
 static int open_image(struct rbd_job *j, int flags, struct bulk **out, struct error *err)
 {
+	/* what is only read is there or not; a new image is made, an old one zeroed, a key stretched */
+	int64_t most = flags == O_RDONLY && !j->passphrase.n ? POOL_ASK_MS : POOL_WORK_MS;
 	struct worker *w = worker_new("ceph-bytes");
 	struct bulk *k;
 	int r;
 
 	j->flags = flags;
-	r = rbd_run_on(w, j, open_work, POOL_WORK_MS, err);
+	r = rbd_run_on(w, j, open_work, most, err);
 	if (r < 0) {
 		worker_free(w);
 		return r;
@@ -323,6 +325,7 @@ static int open_image(struct rbd_job *j, int flags, struct bulk **out, struct er
 			    .worker = w,
 			    .fd = -1,
 			    .writable = (flags & O_ACCMODE) != O_RDONLY,
+			    .grows = flags & O_TRUNC,
 			    .priv = take(&j->bytes),
 			    .commit = flags & O_CREAT ? commit : NULL };
 	*out = k;

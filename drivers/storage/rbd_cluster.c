@@ -180,7 +180,8 @@ static int configure(struct cluster *c, const struct rbd_login *l, struct error 
 static int connect_failed(const struct rbd_login *l, int r, struct error *err)
 {
 	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT, "no monitor of %s answers", l->hosts);
+		return error_set(err, ETIMEDOUT, "no monitor of %s answers%s", l->hosts,
+				 l->key ? ", or none takes the key" : "");
 	if (r == -EPERM || r == -EACCES || r == -EINVAL || r == -EOPNOTSUPP || r == -ENOTSUP)
 		return error_set(
 			err, EACCES,

@@ -84,6 +84,8 @@ static int open_wipe(struct rbd_job *j)
 		r = ceph.rbd_get_size(j->image, &j->size);
 	if (r < 0)
 		rbd_job_close(j);
+	else
+		ceph_image_forget_luks(j->image); /* its header goes, too */
 	return r;
 }
 

@@ -46,6 +46,11 @@ int ceph_image_copy_luks(rbd_image_t from, rbd_image_t to)
 	return ceph.rbd_metadata_get(from, LUKS_KEY, text, &n) < 0 ? 0 : ceph.rbd_metadata_set(to, LUKS_KEY, text);
 }
 
+void ceph_image_forget_luks(rbd_image_t image)
+{
+	(void)!ceph.rbd_metadata_remove(image, LUKS_KEY);
+}
+
 struct extents {
 	int (*fn)(void *arg, uint64_t off, uint64_t n);
 	void *arg;
@@ -132,7 +137,7 @@ int ceph_image_info(struct cluster *c, const char *name, struct volume_info *out
 	out->physical = size;
 	out->capacity = size > header ? size - header : 0;
 	out->allocation = allocation_of(c, image, size);
-	out->encryption = header ? xstrdup("luks") : NULL;
+	out->encryption = header ? xstrdup(two ? "luks2" : "luks") : NULL;
 	out->backing = parent_of(image);
 	out->backing_format = out->backing ? xstrdup("raw") : NULL;
 	ceph.rbd_close(image);
@@ -231,7 +236,7 @@ static int set_size(struct cluster *c, const char *name, uint64_t size, const ch
 	if (r < 0)
 		return r;
 	r = ceph.rbd_get_size(image, &now);
-	if (r == 0 && now < size)
+	if (r == 0 && (now < size || (note && now > size))) /* room for the header that was not taken */
 		r = ceph.rbd_resize(image, size);
 	if (r == 0 && note)
 		r = ceph.rbd_metadata_set(image, LUKS_KEY, note);
@@ -262,7 +267,6 @@ static int put_luks(struct cluster *c, const struct rbd_new *n, uint64_t *header
 		r = ceph.rbd_get_size(image, &after);
 	ceph.rbd_close(image);
 	*header = before - after;
-	fprintf(stderr, "luks %llu %llu\n", (unsigned long long)before, (unsigned long long)after);
 	return r < 0 ? ceph_failed(err, r, "encryption of the image", n->name) : 0;
 }
 

@@ -43,7 +43,7 @@ void rbd_job_close(struct rbd_job *j)
 	j->image = j->target = NULL;
 }
 
-static void close_all(void *arg)
+void rbd_job_end(void *arg)
 {
 	struct rbd_job *j = arg;
 
@@ -67,8 +67,8 @@ void rbd_job_free(void *arg)
 		return;
 	}
 	w = worker_new("ceph-end");
-	if (worker_post(w, close_all, j) < 0)
-		close_all(j);
+	if (worker_post(w, rbd_job_end, j) < 0)
+		rbd_job_end(j);
 	worker_free(w);
 }
 

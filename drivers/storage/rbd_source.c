@@ -150,6 +150,14 @@ static bool looks_spelled(struct str key)
 	return n == key.n && n >= 40 && n % 4 == 0;
 }
 
+/* Its type, when it was made, how long it is: Ceph itself waits half a minute for an answer to one that is none. */
+static bool is_key(struct str key)
+{
+	const unsigned char *p = (const unsigned char *)key.p;
+
+	return key.n > 12 && (p[0] || p[1]) && (size_t)(p[10] | p[11] << 8) == key.n - 12;
+}
+
 static int key_of(struct pool *p, struct rbd_login *l, struct error *err)
 {
 	struct secret *s = pool_secret(p, err);
@@ -165,6 +173,8 @@ static int key_of(struct pool *p, struct rbd_login *l, struct error *err)
 			"the value of the secret %s is a key's spelling in base64, not the key itself: ceph auth "
 			"get-key client.%s | base64 -d > secrets/%s/value",
 			s->obj.name, l->user, s->obj.name);
+	if (!is_key((struct str){ s->value.p, s->value.n }))
+		return error_set(err, EINVAL, "the value of the secret %s is no key of Ceph", s->obj.name);
 	fd = secret_fd(s, true, err);
 	if (fd < 0)
 		return fd;

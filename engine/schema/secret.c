@@ -30,7 +30,7 @@ static int check_usage(const struct node *usage, struct error *err)
 	if (want && !*node_get_or(usage, want, ""))
 		return error_set(err, EINVAL, "line %ld: <usage type='%s'> needs a <%s>: what is it for?",
 				 node_line(usage), type, want);
-	if (str_eq(type, "volume") && node_get(usage, want)[0] != '/')
+	if (str_eq(type, "volume") && !strchr(node_get(usage, want), '/')) /* "POOL/IMAGE" of Ceph has one, too */
 		return error_set(err, EINVAL, "line %ld: <volume> '%s': write the whole path of the volume",
 				 node_line(node_child(usage, want)), node_get(usage, want));
 	if (want && strchr(node_get(usage, want), '\n'))

@@ -29,18 +29,25 @@ int p9_may(const struct place *at, const struct who *who, int bits, struct error
 }
 
 /* As the kernel's may_delete: of a directory with the sticky bit only the owners of it and of what is in it take something away. */
-int p9_may_change_names(const struct place *dir, const struct place *victim, const struct who *who, struct error *err)
+int p9_may_change_names(const struct place *dir, const struct stat *victim, const struct who *who, struct error *err)
 {
-	struct stat st, its;
+	struct stat st;
 	int r = p9_may(dir, who, 03, err);
 
 	if (r < 0 || !victim || who->uid == 0)
 		return r;
 	place_stat(dir, &st);
-	place_stat(victim, &its);
-	if ((st.st_mode & S_ISVTX) && st.st_uid != who->uid && its.st_uid != who->uid)
+	if ((st.st_mode & S_ISVTX) && st.st_uid != who->uid && victim->st_uid != who->uid)
 		return error_set(err, EPERM, "the directory has the sticky bit, and this is another's");
 	return 0;
+}
+
+int p9_may_change_place(const struct place *dir, const struct place *victim, const struct who *who, struct error *err)
+{
+	struct stat st;
+
+	place_stat(victim, &st);
+	return p9_may_change_names(dir, &st, who, err);
 }
 
 struct p9_qid p9_qid_of(const struct place *at, uint64_t scratch)
@@ -132,18 +139,15 @@ int p9_getattr(struct p9_req *q, struct p9_msg *out, struct error *err)
 }
 
 /* Its owner changes its mode; root its owner; the owner its group to one of his own. */
-static int may_set(const struct place *at, const struct who *who, const struct p9_msg *m, struct error *err)
+static int may_set(const struct stat *st, const struct who *who, const struct p9_msg *m, struct error *err)
 {
-	struct stat st;
-
 	if (who->uid == 0 || !(m->flags & (P9_SET_MODE | P9_SET_UID | P9_SET_GID)))
 		return 0;
-	place_stat(at, &st);
-	if (st.st_uid != who->uid)
-		return error_set(err, EPERM, "only its owner, uid %u, and root may change who may do what", st.st_uid);
-	if ((m->flags & P9_SET_UID) && m->uid != st.st_uid)
+	if (st->st_uid != who->uid)
+		return error_set(err, EPERM, "only its owner, uid %u, and root may change who may do what", st->st_uid);
+	if ((m->flags & P9_SET_UID) && m->uid != st->st_uid)
 		return error_set(err, EPERM, "only root gives things away");
-	if ((m->flags & P9_SET_GID) && m->gid != st.st_gid && !access_in_group(who, m->gid))
+	if ((m->flags & P9_SET_GID) && m->gid != st->st_gid && !access_in_group(who, m->gid))
 		return error_set(err, EPERM, "you are not in group %u", m->gid);
 	return 0;
 }
@@ -165,6 +169,29 @@ static int set_size(struct p9_fid *f, const struct place *at, uint64_t size, str
 	return at->slot->entry->kind == ENTRY_DOC && size ? -EPERM : 0;
 }
 
+static int set_scratch(struct p9_fid *f, const struct p9_msg *m, unsigned mask, const struct rights *rights,
+		       struct error *err)
+{
+	struct scratch *s = scratch_of(f->scratch);
+	struct stat st;
+	int r;
+
+	if (!s)
+		return -ESTALE;
+	scratch_stat(s, &st);
+	r = may_set(&st, &f->who, m, err);
+	if (r == 0 && (m->flags & P9_SET_SIZE)) {
+		if (!S_ISREG(st.st_mode))
+			return -EINVAL;
+		r = f->writes ? 0 : p9_scratch_may(s, &f->who, 02, err);
+		if (r == 0)
+			r = scratch_truncate(s, m->size, err);
+	}
+	if (r == 0)
+		scratch_set(s, mask, rights);
+	return r;
+}
+
 int p9_setattr(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 {
 	const struct p9_msg *m = &q->msg;
@@ -172,24 +199,17 @@ int p9_setattr(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	unsigned mask = (m->flags & P9_SET_UID ? ACCESS_UID : 0) | (m->flags & P9_SET_GID ? ACCESS_GID : 0) |
 			(m->flags & P9_SET_MODE ? ACCESS_MODE : 0);
 	autofid struct p9_fid *f = NULL;
-	struct scratch *s;
 	struct place at;
+	struct stat st;
 	int r = p9_fid(q, m->fid, &f, err);
 
 	if (r < 0)
 		return r;
+	if (f->scratch)
+		return set_scratch(f, m, mask, &rights, err);
 	at = p9_place(f);
-	if (f->scratch) {
-		s = scratch_of(f->scratch);
-		if (!s)
-			return -ESTALE;
-		if (m->flags & P9_SET_SIZE)
-			r = scratch_truncate(s, m->size, err);
-		if (r == 0)
-			scratch_set(s, mask, &rights);
-		return r;
-	}
-	r = may_set(&at, &f->who, m, err);
+	place_stat(&at, &st);
+	r = may_set(&st, &f->who, m, err);
 	if (r == 0 && (m->flags & P9_SET_SIZE))
 		r = set_size(f, &at, m->size, err);
 	if (r == 0)
@@ -225,8 +245,12 @@ int p9_readlink(struct p9_req *q, struct p9_msg *out, struct error *err)
 		return error_set(err, EINVAL, "it is no symbolic link");
 	if (f->scratch) {
 		struct scratch *s = scratch_of(f->scratch);
+		struct stat st;
 		if (!s)
 			return -ESTALE;
+		scratch_stat(s, &st);
+		if (!S_ISLNK(st.st_mode))
+			return error_set(err, EINVAL, "it is no symbolic link");
 		buf_puts(&q->text, buf_text(scratch_text(s)));
 	} else {
 		r = place_show(&at, &q->text, err);
@@ -256,6 +280,9 @@ int p9_readdir(struct p9_req *q, struct p9_msg *out, struct error *err)
 	dir = p9_place(f);
 	if (f->scratch || !slot_is_dir(dir.slot))
 		return -ENOTDIR;
+	r = p9_may(&dir, &f->who, 04, err);
+	if (r < 0)
+		return r;
 	qid = p9_qid_of(&dir, 0);
 	if (off == 0 && p9_dirent_add(&q->text, max, &qid, 1, DT_DIR, str_of(".")))
 		off = 1;

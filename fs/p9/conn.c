@@ -9,7 +9,7 @@
 #include "engine/loop.h"
 #include "fs/clients.h"
 
-#define SILENCE_MS 10000 /* who says nothing at all is not kept */
+#define SILENCE_MS 10000 /* who has attached nothing by then is not kept */
 
 static TAILQ_HEAD(, p9_conn) conns = TAILQ_HEAD_INITIALIZER(conns);
 
@@ -58,12 +58,32 @@ static void conn_unref(struct p9_conn *c)
 	free(c);
 }
 
-static void send(struct p9_conn *c, const struct p9_msg *m)
+void p9_send(struct p9_conn *c, const struct p9_msg *m)
 {
 	if (c->closed)
 		return;
 	p9_encode(m, &c->out);
 	link_send(c->link, &c->out);
+}
+
+/* A reply: what it says is not older than the news before it. */
+static void send(struct p9_conn *c, const struct p9_msg *m)
+{
+	if (c->closed)
+		return;
+	p9_news_tell(c);
+	c->all_told = false;
+	p9_send(c, m);
+}
+
+void p9_each_conn(void (*fn)(struct p9_conn *c))
+{
+	struct p9_conn *c, *next;
+
+	for (c = TAILQ_FIRST(&conns); c; c = next) {
+		next = TAILQ_NEXT(c, list); /* a connection that breaks while it is told goes by itself only */
+		fn(c);
+	}
 }
 
 static void send_error(struct p9_conn *c, const struct p9_req *q, int r, const struct error *err)
@@ -77,10 +97,76 @@ static void send_error(struct p9_conn *c, const struct p9_req *q, int r, const s
 	send(c, &m);
 }
 
+/* ---- how much goes on ---- */
+
+void p9_throttle(struct p9_conn *c)
+{
+	if (!c->closed)
+		link_pause(c->link, c->nreqs >= P9_REQUESTS_MAX || c->held >= P9_HELD_MAX || link_busy(c->link));
+}
+
+int p9_park(struct p9_req *q, struct error *err)
+{
+	struct p9_conn *c = q->conn;
+
+	if (c->nparked >= P9_PARKED_MAX || c->parked_bytes + q->bytes.n > P9_PARKED_BYTES_MAX)
+		return error_set(err, EAGAIN, "%u requests of this connection wait for something already: at most %u",
+				 c->nparked, P9_PARKED_MAX);
+	q->parked = true;
+	c->held -= q->weight;
+	c->nreqs--;
+	q->weight = q->bytes.n;
+	c->parked_bytes += q->weight;
+	c->nparked++;
+	p9_throttle(c);
+	return 0;
+}
+
+void p9_unpark(struct p9_req *q)
+{
+	struct p9_conn *c = q->conn;
+
+	q->parked = false;
+	c->parked_bytes -= q->weight;
+	c->nparked--;
+	c->held += q->weight;
+	c->nreqs++;
+}
+
+static size_t weight(const struct p9_conn *c, const struct p9_req *q)
+{
+	switch (q->msg.type) {
+	case P9_TREAD:
+	case P9_TREADDIR:
+	case P9_TGET:
+	case P9_TLIST:
+		return q->bytes.n + (q->msg.count < c->msize ? q->msg.count : c->msize);
+	default:
+		return q->bytes.n;
+	}
+}
+
+void p9_abort_others(struct p9_req *self)
+{
+	struct p9_req *q;
+
+	TAILQ_FOREACH(q, &self->conn->reqs, list) {
+		if (q == self)
+			continue;
+		q->silent = true;
+		task_cancel(q->task);
+	}
+}
+
+static void unref_object(void *obj)
+{
+	object_unref(obj);
+}
+
 /* Rflush comes after whatever answer there was. */
 static void answer_flushes(struct p9_req *q)
 {
-	for (size_t i = 0; i < q->flushes.n; i++) {
+	for (size_t i = 0; i < q->flushes.n && !q->silent; i++) {
 		struct p9_msg m = { .type = P9_TFLUSH + 1, .tag = (uintptr_t)q->flushes.at[i] };
 		send(q->conn, &m);
 	}
@@ -92,9 +178,11 @@ static void req_end(struct p9_req *q)
 
 	answer_flushes(q);
 	TAILQ_REMOVE(&c->reqs, q, list);
-	if (c->nreqs-- == P9_REQUESTS_MAX && !c->closed)
-		link_pause(c->link, false);
+	c->nreqs--;
+	c->held -= q->weight;
+	p9_throttle(c);
 	vec_clear(&q->flushes, NULL);
+	vec_clear(&q->objects, unref_object);
 	buf_clear(&q->bytes);
 	buf_clear(&q->text);
 	free(q);
@@ -112,9 +200,9 @@ static void run(void *arg)
 	r = runs[q->msg.type](q, &out, &err);
 	if (r == -ECANCELED)
 		r = -EINTR;
-	if (r < 0)
+	if (r < 0 && !q->silent)
 		send_error(q->conn, q, r, &err);
-	else
+	else if (!q->silent)
 		send(q->conn, &out);
 	req_end(q);
 }
@@ -125,10 +213,9 @@ static void flush(struct p9_conn *c, const struct p9_msg *m)
 	struct p9_req *q;
 
 	TAILQ_FOREACH(q, &c->reqs, list) {
-		if (q->msg.tag != m->oldtag)
+		if (q->msg.tag != m->oldtag || q->silent || q->flushes.n >= P9_REQUESTS_MAX)
 			continue;
 		vec_add(&q->flushes, (void *)(uintptr_t)m->tag);
-		q->flushed = true;
 		task_cancel(q->task);
 		return;
 	}
@@ -160,15 +247,22 @@ static void refuse(struct p9_conn *c, const struct error *err)
 	close_conn(c);
 }
 
-static bool acceptable(struct p9_conn *c, const struct p9_msg *m, struct error *err)
+/* -EBADMSG: whoever sends this does not speak 9P.  Else an errno that it is answered with. */
+static int acceptable(struct p9_conn *c, const struct p9_msg *m, int r, struct error *err)
 {
-	if (m->type == P9_TFLUSH)
-		return true;
-	if (!runs[m->type] || (m->type >= P9_TGET && !c->own))
-		return error_set(err, EBADMSG, "%s is no request that is served", p9_name(m->type)) == 0;
+	if (r == -EBADMSG)
+		return r;
+	if (m->type & 1)
+		return error_set(err, EBADMSG, "a message of type %u is no request", m->type);
 	if (!c->msize && m->type != P9_TVERSION)
-		return error_set(err, EBADMSG, "%s before Tversion", p9_name(m->type)) == 0;
-	return true;
+		return error_set(err, EBADMSG, "a request of type %u before Tversion", m->type);
+	if (r < 0 || m->type == P9_TFLUSH)
+		return r;
+	if (m->type == P9_TAUTH) /* who wants to authenticate here has done so already: by the link */
+		return -ENOENT;
+	if (!runs[m->type] || (m->type >= P9_TGET && !c->own))
+		return error_set(err, EOPNOTSUPP, "%s is not served", p9_name(m->type));
+	return 0;
 }
 
 static void on_message(void *arg, struct str bytes)
@@ -176,31 +270,31 @@ static void on_message(void *arg, struct str bytes)
 	struct p9_conn *c = arg;
 	autoerror struct error err = { 0 };
 	struct p9_req *q = xcalloc(1, sizeof(*q));
+	int r;
 
-	buf_add(&q->bytes, bytes.p, bytes.n);
-	if (p9_decode((struct str){ q->bytes.p, q->bytes.n }, &q->msg, &err) < 0 || !acceptable(c, &q->msg, &err) ||
-	    (c->msize && bytes.n > c->msize)) {
-		bool answered = q->msg.type == P9_TAUTH && c->msize;
-		if (answered) /* who wants to authenticate here has done so already: by the link */
-			send(c, &(struct p9_msg){ .type = P9_RLERROR, .tag = q->msg.tag, .ecode = ENOENT });
-		else
-			refuse(c, &err);
-		buf_clear(&q->bytes);
-		free(q);
-		return;
-	}
-	if (q->msg.type == P9_TFLUSH) {
-		flush(c, &q->msg);
-		buf_clear(&q->bytes);
-		free(q);
-		return;
-	}
-	q->conn = c;
 	c->refs++;
-	TAILQ_INSERT_TAIL(&c->reqs, q, list);
-	if (++c->nreqs == P9_REQUESTS_MAX)
-		link_pause(c->link, true);
-	task_start(run, q);
+	q->conn = c;
+	buf_add(&q->bytes, bytes.p, bytes.n);
+	r = p9_decode((struct str){ q->bytes.p, q->bytes.n }, &q->msg, &err);
+	r = acceptable(c, &q->msg, r, &err);
+	if (r == 0 && q->msg.type != P9_TFLUSH) {
+		TAILQ_INSERT_TAIL(&c->reqs, q, list);
+		c->nreqs++;
+		c->held += q->weight = weight(c, q);
+		p9_throttle(c);
+		task_start(run, q);
+		return;
+	}
+	if (r == -EBADMSG)
+		refuse(c, &err);
+	else if (r < 0)
+		send_error(c, q, r, &err);
+	else
+		flush(c, &q->msg);
+	p9_throttle(c);
+	buf_clear(&q->bytes);
+	free(q);
+	conn_unref(c);
 }
 
 static void on_ended(void *arg, const struct error *err)
@@ -212,14 +306,19 @@ static void on_ended(void *arg, const struct error *err)
 	close_conn(c);
 }
 
-static const struct link_ops link_ops = { .message = on_message, .ended = on_ended };
+static void on_drained(void *arg)
+{
+	p9_throttle(arg);
+}
+
+static const struct link_ops link_ops = { .message = on_message, .ended = on_ended, .drained = on_drained };
 
 static void on_silence(void *arg)
 {
 	struct p9_conn *c = arg;
 
 	c->silence = NULL;
-	if (!c->msize)
+	if (!c->attached)
 		close_conn(c);
 }
 
@@ -249,11 +348,13 @@ static void end_soon(void *arg)
 
 struct p9_conn *p9_serve(int in, int out, const struct who *who, const char *peer, void (*ended)(void *arg), void *arg)
 {
+	static uint32_t last_id;
 	struct p9_conn *c = xcalloc(1, sizeof(*c));
 
 	c->client = client_new(who, peer, end_soon, fids_of, c);
+	c->id = ++last_id;
 	c->who = *who;
-	c->who.client = client_number(c->client);
+	c->who.connection = client_number(c->client);
 	c->root = who->uid == 0;
 	c->peer = xstrdup(peer);
 	c->refs = 1;
@@ -263,7 +364,7 @@ struct p9_conn *p9_serve(int in, int out, const struct who *who, const char *pee
 	TAILQ_INIT(&c->reqs);
 	TAILQ_INSERT_TAIL(&conns, c, list);
 	c->silence = loop_timer(SILENCE_MS, on_silence, c);
-	c->link = link_new(in, out, P9_MSIZE_MAX, &link_ops, c);
+	c->link = link_new(in, out, P9_FIRST_MAX, &link_ops, c);
 	return c;
 }
 

@@ -56,8 +56,18 @@ int p9_fid(struct p9_req *q, uint32_t id, struct p9_fid **out, struct error *err
 		p9_fid_unref(f);
 		return r;
 	}
+	if (f->at.obj) {
+		object_ref(f->at.obj);
+		vec_add(&q->objects, f->at.obj);
+	}
 	*out = f;
 	return 0;
+}
+
+void p9_fid_settle(struct p9_fid *f)
+{
+	f->pending = false;
+	task_wake_all(&f->settled);
 }
 
 int p9_fid_new(struct p9_conn *c, uint32_t id, const struct p9_fid *from, struct p9_fid **out, struct error *err)
@@ -94,10 +104,10 @@ void p9_fid_move(struct p9_fid *f, const struct place *to, uint64_t scratch)
 /* Out of the client's sight; requests that have it go on. */
 static void fid_drop(struct p9_fid *f)
 {
-	hash_put_u64(f->conn->fids, f->id, NULL);
+	if (find(f->conn, f->id) == f) /* else it was clunked, and its number may be another's by now */
+		hash_put_u64(f->conn->fids, f->id, NULL);
 	f->gone = true;
-	f->pending = false;
-	task_wake_all(&f->settled);
+	p9_fid_settle(f);
 	p9_fid_unref(f);
 }
 
@@ -106,8 +116,7 @@ static void drop_one(void *arg unused, uint64_t id unused, void *value)
 	struct p9_fid *f = value;
 
 	f->gone = true;
-	f->pending = false;
-	task_wake_all(&f->settled);
+	p9_fid_settle(f);
 	p9_fid_unref(f);
 }
 
@@ -122,6 +131,14 @@ void p9_fids_clear(struct p9_conn *c)
 
 /* ---- version and attach ---- */
 
+/* What follows a '.' is an extension that the other side does without. */
+static bool is_dot_l(struct str version)
+{
+	size_t n = strlen(P9_VERSION);
+
+	return version.n >= n && !memcmp(version.p, P9_VERSION, n) && (version.n == n || version.p[n] == '.');
+}
+
 int p9_version(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	struct p9_conn *c = q->conn;
@@ -129,13 +146,17 @@ int p9_version(struct p9_req *q, struct p9_msg *out, struct error *err)
 
 	if (m->msize < P9_MSIZE_MIN)
 		return error_set(err, EINVAL, "msize %u: at least %u is needed", m->msize, P9_MSIZE_MIN);
+	p9_abort_others(q);
 	p9_fids_clear(c);
+	c->watches = c->all_told = false;
 	c->msize = m->msize < P9_MSIZE_MAX ? m->msize : P9_MSIZE_MAX;
-	c->own = str_is(m->version, P9_VERSION_OWN);
+	c->own = str_is(m->version, P9_VERSION_OWN) && c->msize >= P9_OWN_MIN;
 	out->msize = c->msize;
-	out->version = str_of(c->own ? P9_VERSION_OWN : str_is(m->version, P9_VERSION) ? P9_VERSION : "unknown");
+	out->version = str_of(c->own ? P9_VERSION_OWN : is_dot_l(m->version) ? P9_VERSION : "unknown");
 	if (str_is(out->version, "unknown"))
 		c->msize = 0; /* nothing else is listened to until it says another */
+	if (!c->closed)
+		link_limit(c->link, c->msize ? c->msize : P9_FIRST_MAX);
 	return 0;
 }
 
@@ -156,9 +177,10 @@ int p9_attach(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r < 0)
 		return r;
 	if (m->uid != NONUNAME && m->uid != c->who.uid)
-		f->who = (struct who){ .uid = m->uid, .gid = (gid_t)-1, .client = c->who.client };
+		f->who = (struct who){ .uid = m->uid, .gid = (gid_t)-1, .connection = c->who.connection };
 	(void)!place_of(1, &root);
 	p9_fid_move(f, &root, 0);
+	c->attached = true;
 	out->qid = p9_qid_of(&root, 0);
 	if (c->own)
 		out->qid.version = f->who.uid; /* whom the other end acts as here */
@@ -205,7 +227,11 @@ int p9_step(const struct who *who, const struct place *dir, uint64_t *scratch, s
 			out->obj = from.obj->parent ? from.obj->parent : &root_object;
 		return 0;
 	}
+	object_ref(from.obj);
 	r = settle(&from, word, err);
+	if (r == 0 && from.obj->gone)
+		r = -ENOENT;
+	object_unref(from.obj);
 	if (r == 0)
 		r = place_lookup(&from, word, out);
 	s = r == -ENOENT ? scratch_find(place_ino(&from), word) : NULL;
@@ -256,6 +282,7 @@ int p9_walk(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r == 0) {
 		at = from->at;
 		scratch = from->scratch;
+		from->pending = !to;
 		r = walk(q, from, &at, &scratch, out, err);
 		if (r < 0 && out->nqids && r != -ECANCELED) /* so far and no further is an answer, not an error */
 			r = 1;
@@ -265,11 +292,12 @@ int p9_walk(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r == 0)
 		p9_fid_move(to ? to : from, &at, scratch);
 	if (to) {
-		to->pending = false;
 		if (r != 0 && !to->gone)
 			fid_drop(to);
-		task_wake_all(&to->settled);
+		p9_fid_settle(to);
 		p9_fid_unref(to);
+	} else if (from) {
+		p9_fid_settle(from);
 	}
 	return r < 0 ? r : 0;
 }

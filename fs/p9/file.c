@@ -10,7 +10,8 @@
 #include "fs/scratch.h"
 #include "fs/stream.h"
 
-#define BYTES_MS 30000 /* for storage to answer */
+#define BYTES_MS   30000       /* for storage to answer */
+#define STREAM_MAX (64u << 10) /* of a stream, in one read */
 
 /* ---- waiting for an object to change ---- */
 
@@ -38,11 +39,14 @@ static void changed(struct object *o, unsigned facets unused)
 
 static struct watcher watcher = { .changed = changed, .gone = wake };
 
-int p9_wait_for(struct object *o, int64_t timeout_ms)
+int p9_wait_for(struct p9_req *q, struct object *o, struct error *err)
 {
 	static bool watching;
 	struct parked p = { .obj = o };
-	int r;
+	int r = p9_park(q, err);
+
+	if (r < 0)
+		return r;
 
 	if (!watching) {
 		watching = true;
@@ -51,8 +55,9 @@ int p9_wait_for(struct object *o, int64_t timeout_ms)
 	}
 	TAILQ_INIT(&p.q);
 	TAILQ_INSERT_TAIL(&parked, &p, list);
-	r = task_wait(&p.q, timeout_ms);
+	r = task_wait(&p.q, NO_TIMEOUT);
 	TAILQ_REMOVE(&parked, &p, list);
+	p9_unpark(q);
 	return r;
 }
 
@@ -119,24 +124,48 @@ int p9_open(struct p9_fid *f, uint32_t flags, struct error *err)
 	return 0;
 }
 
+/* The owner's bits, his group's or the others': there are no ACLs on these. */
+int p9_scratch_may(const struct scratch *s, const struct who *who, int bits, struct error *err)
+{
+	struct stat st;
+	int have;
+
+	scratch_stat(s, &st);
+	have = who->uid == st.st_uid ? st.st_mode >> 6 : access_in_group(who, st.st_gid) ? st.st_mode >> 3 : st.st_mode;
+	if (who->uid == 0 || (have & bits) == bits)
+		return 0;
+	return error_set(err, EACCES, "this file is uid %u's", st.st_uid);
+}
+
+static int open_scratch(struct p9_fid *f, uint32_t flags, struct error *err)
+{
+	struct scratch *s = scratch_of(f->scratch);
+	int bits = (flags & O_ACCMODE) == O_RDWR ? 06 : writes(flags) ? 02 : 04, r;
+	struct stat st;
+
+	if (!s)
+		return -ESTALE;
+	scratch_stat(s, &st);
+	if (S_ISLNK(st.st_mode))
+		return -ELOOP;
+	r = p9_scratch_may(s, &f->who, flags & O_TRUNC ? bits | 02 : bits, err);
+	if (r == 0)
+		f->h = scratch_open(s, flags, &f->who);
+	return r;
+}
+
 int p9_lopen(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	autofid struct p9_fid *f = NULL;
-	struct scratch *s;
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
 	if (r < 0)
 		return r;
-	if (f->h)
+	if (f->h || f->xattr || f->xattr_sets)
 		return error_set(err, EBUSY, "fid %u is open already", f->id);
-	if (f->scratch) {
-		s = scratch_of(f->scratch);
-		if (!s)
-			return -ESTALE;
-		f->h = scratch_open(s, q->msg.flags, &f->who);
-	} else {
-		r = p9_open(f, q->msg.flags, err);
-	}
+	f->pending = true; /* what comes after it finds it open */
+	r = f->scratch ? open_scratch(f, q->msg.flags, err) : p9_open(f, q->msg.flags, err);
+	p9_fid_settle(f);
 	out->qid = p9_qid_of(&f->at, f->scratch);
 	return r;
 }
@@ -158,6 +187,8 @@ int p9_lcreate(struct p9_req *q, struct p9_msg *out, struct error *err)
 	r = p9_may_change_names(&dir, NULL, &f->who, err);
 	if (r == 0)
 		r = names_may_create(&dir, name, q->msg.flags);
+	if (r == 0 && scratch_find(place_ino(&dir), name))
+		r = -EEXIST; /* who wants that one walks to it */
 	if (r == 0)
 		r = scratch_make(place_ino(&dir), name, q->msg.mode, &f->who, &s, err);
 	if (r < 0)
@@ -174,15 +205,17 @@ int p9_lcreate(struct p9_req *q, struct p9_msg *out, struct error *err)
 static int read_stream(struct p9_req *q, struct p9_fid *f, uint32_t n, struct error *err)
 {
 	const struct stream_ops *ops = f->h->slot->entry->stream;
-	autofree char *room = xmalloc(n ? n : 1);
+	autofree char *room = NULL;
 	ssize_t got;
 	int r;
 
+	n = n < STREAM_MAX ? n : STREAM_MAX;
+	room = xmalloc(n ? n : 1);
 	while ((got = ops->read(f->h, q->msg.offset, room, n)) == -EAGAIN && !(f->h->flags & O_NONBLOCK)) {
-		r = p9_wait_for(f->at.obj, NO_TIMEOUT);
+		r = p9_wait_for(q, f->h->obj, err);
 		if (r < 0)
 			return r;
-		if (f->at.obj->gone)
+		if (f->h->obj->gone)
 			return error_set(err, ENODEV, "it was removed");
 	}
 	if (got > 0)
@@ -220,8 +253,9 @@ int p9_read(struct p9_req *q, struct p9_msg *out, struct error *err)
 	return r;
 }
 
-static int write_stream(struct p9_fid *f, struct str data, struct error *err)
+static int write_stream(struct p9_req *q, struct p9_fid *f, struct error *err)
 {
+	struct str data = q->msg.data;
 	const struct stream_ops *ops = f->h->slot->entry->stream;
 	ssize_t n;
 	int r;
@@ -231,9 +265,11 @@ static int write_stream(struct p9_fid *f, struct str data, struct error *err)
 	while ((n = ops->write(f->h, data.p, data.n, err)) == -EAGAIN) {
 		if (f->h->flags & O_NONBLOCK)
 			return -EAGAIN;
-		r = p9_wait_for(f->at.obj, NO_TIMEOUT);
+		r = p9_wait_for(q, f->h->obj, err);
 		if (r < 0)
 			return r;
+		if (f->h->obj->gone)
+			return error_set(err, ENODEV, "it was removed");
 	}
 	return n;
 }
@@ -266,7 +302,7 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 		return error_set(err, EBADF, "fid %u is not open for writing", f->id);
 	out->count = q->msg.data.n;
 	if (f->h->slot && f->h->slot->entry->kind == ENTRY_STREAM) {
-		r = write_stream(f, q->msg.data, err);
+		r = write_stream(q, f, err);
 		if (r >= 0)
 			out->count = r;
 	} else if (f->h->bytes) {

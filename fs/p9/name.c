@@ -11,6 +11,8 @@
 #include "fs/scratch.h"
 
 #define AT_REMOVEDIR_9P 0x200 /* Tunlinkat's flag: a directory */
+#define PROCESS_SHIFT                                                                                                  \
+	10 /* of our own other end: above it is the pid of who asked there, which is below 2^22 (PID_MAX_LIMIT) */
 
 static void failed(const struct place *at, const struct who *who, int r, struct error *err)
 {
@@ -83,36 +85,57 @@ int p9_unlinkat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	autofid struct p9_fid *f = NULL;
 	struct scratch *s;
 	struct place dir, at;
+	struct who who;
+	struct stat st;
 	int r = directory(q, q->msg.dfid, &f, &dir, err);
 
 	if (r < 0)
 		return r;
+	who = f->who;
+	if (q->conn->own)
+		who.client = (uint64_t)q->conn->id << 32 | q->msg.flags >> PROCESS_SHIFT;
 	s = scratch_find(place_ino(&dir), name);
-	r = s ? p9_may_change_names(&dir, NULL, &f->who, err) : place_lookup(&dir, name, &at);
-	if (r == 0 && s) {
-		scratch_unlink(s);
-		return 0;
+	if (s) {
+		scratch_stat(s, &st);
+		r = p9_may_change_names(&dir, &st, &f->who, err);
+		if (r == 0 && (q->msg.flags & AT_REMOVEDIR_9P))
+			r = -ENOTDIR;
+		if (r == 0)
+			scratch_unlink(s);
+		return r;
 	}
+	r = place_lookup(&dir, name, &at);
 	if (r == 0)
-		r = refused("remove", &at, NULL, p9_may_change_names(&dir, &at, &f->who, err));
+		r = refused("remove", &at, NULL, p9_may_change_place(&dir, &at, &f->who, err));
 	if (r < 0)
 		return r;
 	if (q->msg.flags & AT_REMOVEDIR_9P)
-		return remove_dir(&at, &f->who, err);
+		return remove_dir(&at, &who, err);
+	if (slot_is_dir(at.slot))
+		return -EISDIR;
 	r = link_removable(&dir, &at, &f->who) ? link_store(&at, str_of(""), err) : -EPERM;
 	if (r == -EPERM)
-		guard_refused(&dir, f->who.pid);
+		guard_refused(&dir, &who);
 	return r;
 }
 
 static int rename_scratch(const struct place *dir, struct scratch *s, const char *name, const struct who *who,
 			  struct error *err)
 {
+	struct scratch *old = scratch_find(place_ino(dir), name);
 	struct place at;
 	struct stat st;
-	int r;
+	int r = 0;
 
+	if (old) {
+		scratch_stat(old, &st);
+		r = p9_may_change_names(dir, &st, who, err);
+	}
 	scratch_stat(s, &st);
+	if (r == 0)
+		r = p9_may_change_names(dir, &st, who, err);
+	if (r < 0)
+		return r;
 	if (place_lookup(dir, name, &at) < 0 && !link_slot(dir, name)) {
 		if (!scratch_name(name, 0))
 			return -EPERM;
@@ -138,15 +161,17 @@ static int rename_in(const struct place *dir, const char *name, const struct pla
 	if (r == 0)
 		r = place_lookup(dir, name, &at);
 	if (r == 0)
-		r = refused("rename", &at, NULL, p9_may_change_names(dir, &at, who, err));
+		r = refused("rename", &at, NULL, p9_may_change_place(dir, &at, who, err));
 	if (r == 0)
 		r = refused("rename", &at, NULL, names_may_rename(&at, to, newname, who));
 	if (r == 0) {
+		object_ref(at.obj);
 		r = object_name_check(newname, err);
 		if (r == 0)
 			r = act_rename(&at, newname, err);
 		if (r < 0 && r != -ECANCELED)
 			failed(&at, who, r, err);
+		object_unref(at.obj);
 	}
 	return r == -EINVAL || r == -EXDEV ? -EBADMSG : r; /* mv would say that it is a directory moved into itself */
 }

@@ -7,9 +7,13 @@
 
 #include <fcntl.h>
 
+#include "engine/device.h"
+#include "engine/domain.h"
+#include "engine/loop.h"
 #include "fs/guard.h"
 
-#define CONTENT_MAX 512 /* of a file, with the listing of its directory */
+#define CONTENT_MAX 512		/* of a file, with the listing of its directory */
+#define LIST_ROOM   (16u << 10) /* of one node more than fits, with all that is said of it */
 
 /* From fid down NAMES; a fid of its own that nobody else knows. */
 static int walk_to(struct p9_req *q, struct p9_fid *f, struct error *err)
@@ -70,12 +74,25 @@ static int show_link(struct p9_req *q, const struct place *at, struct p9_msg *ou
 	return r < 0 ? r : p9_attr_of(at, 0, &out->attr, err);
 }
 
+/* What it contains, for the reply. */
+static int get_content(struct p9_req *q, struct p9_fid *f, uint32_t n, struct error *err)
+{
+	struct str got = { 0 };
+	int r = p9_open(f, O_RDONLY, err);
+
+	if (r == 0)
+		r = handle_read(f->h, &f->who, 0, n, &got, err);
+	if (r == 0)
+		buf_add(&q->text, got.p, got.n);
+	return r;
+}
+
 int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
-	uint32_t most = q->conn->msize - 256, n = q->msg.count < most ? q->msg.count : most;
+	uint32_t most = q->conn->msize - 256, count = q->msg.count & ~P9_GET_READY;
+	bool ready = q->msg.count & P9_GET_READY;
 	autowalk struct p9_fid f = { 0 };
 	struct place at;
-	struct str got = { 0 };
 	int r = walk_to(q, &f, err);
 
 	if (r < 0)
@@ -83,23 +100,24 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 	at = p9_place(&f);
 	out->qid = p9_qid_of(&at, f.scratch);
 	if (f.scratch) { /* a file that an editor made: it is opened */
-		out->mode = P9_DOC;
+		out->mode = P9_DOC | P9_NO_CONTENT;
 		return p9_attr_of(&at, f.scratch, &out->attr, err);
 	}
 	out->flags = kept_facets(at.slot);
 	out->mode = kind_of(at.slot);
 	if (at.slot->entry->kind == ENTRY_LINK)
 		return show_link(q, &at, out, err);
-	if (at.slot->entry->kind == ENTRY_STREAM || at.slot->entry->kind == ENTRY_BYTES || slot_is_dir(at.slot))
-		n = 0; /* these are opened */
-	if (n) {
-		r = p9_open(&f, O_RDONLY, err);
-		if (r == 0)
-			r = handle_read(f.h, &f.who, 0, n, &got, err);
-		if (r < 0)
-			return r;
-		buf_add(&q->text, got.p, got.n);
-	}
+	if (out->mode == P9_STREAM || out->mode == P9_BYTES || out->mode == P9_DIR || !count ||
+	    (ready && slot_waits(at.slot)))
+		out->mode |= P9_NO_CONTENT; /* it is opened to be read */
+	else if (ready && get_content(q, &f, count < most ? count : most, NULL) < 0)
+		out->mode |= P9_NO_CONTENT;
+	else if (!ready)
+		r = get_content(q, &f, count < most ? count : most, err);
+	if (r < 0 && r != -ECANCELED && err->code && !at.obj->gone)
+		record_failure(&at, &f.who, err);
+	if (r < 0)
+		return r;
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
 	return p9_attr_of(&at, 0, &out->attr, err);
 }
@@ -181,7 +199,7 @@ static void add_kept(struct buf *out, const struct place *dir, const struct who 
 
 int p9_list(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
-	uint32_t most = q->conn->msize - 4096, max = q->msg.count < most ? q->msg.count : most;
+	uint32_t most = q->conn->msize - LIST_ROOM, max = q->msg.count < most ? q->msg.count : most;
 	uint64_t cursor = q->msg.offset;
 	autowalk struct p9_fid f = { 0 };
 	struct place dir, at;
@@ -222,66 +240,76 @@ static struct {
 	uint32_t facets; /* 0: it is gone */
 } news[NEWS];
 static uint64_t news_end;
-static bool watching;
+static bool watching, telling;
+
+static void tell(void *arg unused)
+{
+	telling = false;
+	p9_each_conn(p9_news_tell);
+}
 
 static void note(uint64_t serial, uint32_t facets)
 {
 	news[news_end % NEWS].serial = serial;
 	news[news_end % NEWS].facets = facets;
 	news_end++;
+	if (!telling)
+		loop_soon(tell, NULL);
+	telling = true;
 }
 
 static void changed(struct object *o, unsigned facets)
 {
 	note(o->serial, facets);
-	p9_news_wake();
+	if (o->kind != OBJ_DOMAIN)
+		return;
+	/* what a disk shows depends on the definition it is in */
+	for (size_t i = 0; i < domain_of(o)->parts.n; i++)
+		note(((struct part *)domain_of(o)->parts.at[i])->obj.serial, facets);
 }
 
 static void gone(struct object *o)
 {
 	note(o->serial, 0);
-	p9_news_wake();
 }
 
 static struct watcher watcher = { .changed = changed, .gone = gone };
-static struct waitq news_q = TAILQ_HEAD_INITIALIZER(news_q);
 
-void p9_news_wake(void)
+/* Too far behind, or not listening: one record of serial 0, everything.  Then nothing more until there is something to take back again. */
+void p9_news_tell(struct p9_conn *c)
 {
-	task_wake_all(&news_q);
+	struct p9_msg m = { .type = P9_TWATCH + 1, .tag = c->watch_tag };
+	autobuf struct buf text = { 0 };
+	uint64_t from = c->news_at;
+
+	if (!c->watches || from == news_end)
+		return;
+	c->news_at = m.offset = news_end;
+	if (c->all_told)
+		return;
+	c->all_told = news_end - from > NEWS || link_busy(c->link);
+	if (c->all_told) {
+		p9_u64_add(&text, 0);
+		p9_u32_add(&text, ~0u);
+	}
+	for (; from < news_end && !c->all_told; from++) {
+		p9_u64_add(&text, news[from % NEWS].serial);
+		p9_u32_add(&text, news[from % NEWS].facets);
+	}
+	m.data = (struct str){ buf_text(&text), text.n };
+	p9_send(c, &m);
 }
 
-/* OFFSET is what an earlier Rwatch gave; 0: from now on.  Nodes are told by their inodes: a serial and what of it changed becomes the qid paths of all
- * files that this client may have been told of.  Too far behind: one record of path 0: everything. */
+/* From now on, with this tag: each Rwatch names what changed since the one before, and comes before any reply that was made after the change. */
 int p9_watch(struct p9_req *q, struct p9_msg *out, struct error *err unused)
 {
-	uint64_t from = q->msg.offset;
-	int r = 0;
-
 	if (!watching) {
 		watching = true;
 		watcher_add(&watcher);
 	}
-	if (!from) {
-		out->offset = news_end + 1;
-		return 0;
-	}
-	from--;
-	while (from == news_end && r == 0)
-		r = task_wait(&news_q, NO_TIMEOUT);
-	if (r < 0)
-		return r;
-	if (from > news_end || news_end - from > NEWS) {
-		p9_u64_add(&q->text, 0);
-		p9_u32_add(&q->text, ~0u);
-		from = news_end;
-	}
-	for (; from < news_end && q->text.n < 32768; from++) {
-		p9_u64_add(&q->text, news[from % NEWS].serial);
-		p9_u32_add(&q->text, news[from % NEWS].facets);
-	}
-	out->offset = from + 1;
-	out->data = (struct str){ buf_text(&q->text), q->text.n };
+	q->conn->watches = true;
+	q->conn->watch_tag = q->msg.tag;
+	q->conn->news_at = out->offset = news_end;
 	return 0;
 }
 
@@ -292,8 +320,8 @@ int p9_poll(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	const struct stream_ops *ops = r == 0 && f->h && f->h->slot ? f->h->slot->entry->stream : NULL;
 
 	while (r == 0 && ops && ops->ready && !ops->ready(f->h)) {
-		r = p9_wait_for(f->at.obj, NO_TIMEOUT);
-		if (r == 0 && f->at.obj->gone)
+		r = p9_wait_for(q, f->h->obj, err);
+		if (r == 0 && f->h->obj->gone)
 			r = -ENODEV;
 	}
 	return r;

@@ -9,8 +9,17 @@
 #include "server.h"
 #include "wire.h"
 
-#define P9_REQUESTS_MAX 512 /* going on at once on one connection: then it is heard no more until one ends */
-#define P9_FIDS_MAX	4096
+/*
+ * Of one connection.  Requests that end by themselves: beyond these it is heard no more until some have ended and their answers are on their way.
+ * What waits for something to happen does not count there, or it could keep a Tflush out; there may be so much of it, and no more (-EAGAIN).
+ */
+#define P9_REQUESTS_MAX	    512
+#define P9_HELD_MAX	    (8u << 20) /* bytes of requests and of what they may be answered with */
+#define P9_PARKED_MAX	    4096
+#define P9_PARKED_BYTES_MAX (8u << 20)
+#define P9_FIDS_MAX	    4096
+#define P9_FIRST_MAX	    8192	/* a message before the first Tversion */
+#define P9_OWN_MIN	    (64u << 10) /* msize below which our own messages have no room */
 
 /* A client's name for a node.  One that a walk is still looking for exists already: requests on it wait for that, in their order. */
 struct p9_fid {
@@ -21,7 +30,7 @@ struct p9_fid {
 	struct who who;
 	struct handle *h;   /* open */
 	uint64_t scratch;   /* its inode; 0: none */
-	bool pending, gone; /* being walked to; that failed, or it was clunked */
+	bool pending, gone; /* being walked to or opened; that failed, or it was clunked */
 	struct waitq settled;
 	bool writes; /* opened for writing */
 	/* Txattrwalk and Txattrcreate make a fid a piece of text. */
@@ -34,15 +43,23 @@ struct p9_conn {
 	struct link *link;
 	struct client *client; /* what host/clients shows of it */
 	struct who who;
-	bool root; /* may speak for others */
-	bool own;  /* 9P2000.L.domfs */
+	bool root;   /* may speak for others */
+	bool own;    /* 9P2000.L.domfs */
+	uint32_t id; /* its own, from 1 */
 	char *peer;
 	uint32_t msize; /* 0: before Tversion */
 	struct hash *fids;
 	TAILQ_HEAD(, p9_req) reqs;
 	unsigned nreqs, refs;
-	bool closed;
+	size_t held;
+	unsigned nparked;
+	size_t parked_bytes;
+	bool attached, closed;
 	struct buf out;
+	bool watches,
+		all_told; /* gets news, under WATCH_TAG; was told that everything has changed, and nothing since */
+	uint16_t watch_tag;
+	uint64_t news_at; /* how many of them it has got */
 	struct loop_timer *silence;
 	void (*ended)(void *arg);
 	void *arg;
@@ -55,8 +72,11 @@ struct p9_req {
 	struct p9_msg msg;
 	struct task *task;
 	struct vec flushes; /* tags of Tflush that wait for it */
-	bool flushed;
-	struct buf text; /* what the reply borrows */
+	bool silent;	    /* its session is over: nobody hears an answer */
+	bool parked;
+	size_t weight;	    /* of HELD, or of PARKED_BYTES */
+	struct vec objects; /* referenced as long as it goes on: its fid may be moved away meanwhile */
+	struct buf text;    /* what the reply borrows */
 	TAILQ_ENTRY(p9_req) list;
 };
 
@@ -73,6 +93,17 @@ p9_run p9_mkdir, p9_unlinkat, p9_renameat, p9_rename, p9_symlink, p9_mknod, p9_l
 p9_run p9_xattrwalk, p9_xattrcreate;						     /* xattr.c */
 p9_run p9_get, p9_list, p9_put, p9_watch, p9_poll;				     /* own.c */
 
+/* conn.c */
+void p9_send(struct p9_conn *c, const struct p9_msg *m);
+void p9_each_conn(void (*fn)(struct p9_conn *c));
+/* own.c: what changed and was not told yet is told now. */
+void p9_news_tell(struct p9_conn *c);
+/* conn.c.  Around a wait for something to happen.  -EAGAIN: too much waits already. */
+int p9_park(struct p9_req *q, struct error *err);
+void p9_unpark(struct p9_req *q);
+void p9_abort_others(struct p9_req *q); /* Tversion: what else goes on ends without an answer */
+void p9_throttle(struct p9_conn *c);
+
 /* fid.c.  A fid of the client's, when it is known where it leads (waits for a walk that goes on); referenced: p9_fid_unref. */
 int p9_fid(struct p9_req *q, uint32_t id, struct p9_fid **out, struct error *err);
 int p9_fid_new(struct p9_conn *c, uint32_t id, const struct p9_fid *from, struct p9_fid **out, struct error *err);
@@ -80,6 +111,7 @@ void p9_fid_unref(struct p9_fid *f);
 void p9_fid_unref_p(struct p9_fid **f);
 #define autofid __attribute__((cleanup(p9_fid_unref_p)))
 void p9_fid_move(struct p9_fid *f, const struct place *to, uint64_t scratch);
+void p9_fid_settle(struct p9_fid *f); /* it is pending no more */
 void p9_fids_clear(struct p9_conn *c);
 struct place p9_place(const struct p9_fid *f);
 int p9_step(const struct who *who, const struct place *dir, uint64_t *scratch, struct str name, struct place *out,
@@ -87,17 +119,19 @@ int p9_step(const struct who *who, const struct place *dir, uint64_t *scratch, s
 
 /* attr.c */
 void p9_attr_from(const struct stat *st, struct p9_attr *a);
-void p9_news_wake(void); /* own.c: something was noted */
 struct p9_qid p9_qid_of(const struct place *at, uint64_t scratch);
 int p9_attr_of(const struct place *at, uint64_t scratch, struct p9_attr *a,
 	       struct error *err); /* a task: settles first */
 
 /* file.c */
-/* Waits until something of O that streams show may have changed. */
-int p9_wait_for(struct object *o, int64_t timeout_ms);
+/* Waits until something of O that streams show may have changed; -EAGAIN: as p9_park. */
+int p9_wait_for(struct p9_req *q, struct object *o, struct error *err);
+int p9_scratch_may(const struct scratch *s, const struct who *who, int bits, struct error *err);
 
 /* May WHO do BITS (04 read, 02 write, 01 search) on AT?  -EACCES.  For what the kernel checks before FUSE asks us. */
 int p9_may(const struct place *at, const struct who *who, int bits, struct error *err);
-int p9_may_change_names(const struct place *dir, const struct place *victim, const struct who *who, struct error *err);
+/* VICTIM (NULL: none) is renamed, replaced or removed there. */
+int p9_may_change_names(const struct place *dir, const struct stat *victim, const struct who *who, struct error *err);
+int p9_may_change_place(const struct place *dir, const struct place *victim, const struct who *who, struct error *err);
 
 #endif

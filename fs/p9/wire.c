@@ -246,13 +246,7 @@ static bool get_text(struct str *in, struct str *s)
 {
 	uint64_t n;
 
-	return get(in, &n, 2) && get_bytes(in, s, n) && !memchr(s->p, 0, s->n);
-}
-
-/* One component of a path: never a way out of a directory. */
-static bool get_name(struct str *in, struct str *s)
-{
-	return get_text(in, s) && s->n && s->n < 256 && !memchr(s->p, '/', s->n);
+	return get(in, &n, 2) && get_bytes(in, s, n);
 }
 
 static bool get_qid(struct str *in, struct p9_qid *q)
@@ -288,7 +282,7 @@ static bool get_list(struct str *in, struct p9_msg *m, bool names)
 	if (!get(in, &n, 2) || n > P9_NAMES_MAX)
 		return false;
 	for (unsigned i = 0; i < n; i++)
-		if (names ? !get_name(in, &m->names[i]) : !get_qid(in, &m->qids[i]))
+		if (names ? !get_text(in, &m->names[i]) : !get_qid(in, &m->qids[i]))
 			return false;
 	if (names)
 		m->nnames = n;
@@ -326,9 +320,8 @@ static bool get_field(struct str *in, struct p9_msg *m, const struct field *f)
 	case U64:
 		return get_number(in, p, f->kind);
 	case TEXT:
-		return get_text(in, (struct str *)p);
 	case NAME:
-		return get_name(in, (struct str *)p);
+		return get_text(in, (struct str *)p);
 	case NAMES:
 	case QIDS:
 		return get_list(in, m, f->kind == NAMES);
@@ -344,6 +337,40 @@ static bool get_field(struct str *in, struct p9_msg *m, const struct field *f)
 	return true;
 }
 
+/* ---- texts, once the message is known to be well formed ---- */
+
+static int text_check(const char *what, struct str s, struct error *err)
+{
+	if (memchr(s.p, 0, s.n))
+		return error_set(err, EINVAL, "%s: a text with a NUL in it", what);
+	return 0;
+}
+
+/* One component of a path: never a way out of a directory. */
+static int name_check(const char *what, struct str s, struct error *err)
+{
+	if (s.n > 255)
+		return error_set(err, ENAMETOOLONG, "%s: a name has at most 255 bytes, not %zu", what, s.n);
+	if (!s.n || memchr(s.p, '/', s.n))
+		return error_set(err, EINVAL, "%s: a name is neither empty nor has it a '/'", what);
+	return text_check(what, s, err);
+}
+
+static int field_check(const struct p9_msg *m, const struct field *f, struct error *err)
+{
+	const struct str *s = (const struct str *)((const char *)m + f->at);
+	const char *what = layouts[m->type].name;
+	int r = 0;
+
+	if (f->kind == TEXT)
+		return text_check(what, *s, err);
+	if (f->kind == NAME)
+		return name_check(what, *s, err);
+	for (unsigned i = 0; f->kind == NAMES && i < m->nnames && r == 0; i++)
+		r = name_check(what, m->names[i], err);
+	return r;
+}
+
 uint32_t p9_length(struct str bytes)
 {
 	uint64_t n = 0;
@@ -354,6 +381,7 @@ uint32_t p9_length(struct str bytes)
 int p9_decode(struct str in, struct p9_msg *m, struct error *err)
 {
 	uint64_t size = 0, type = 0, tag = 0;
+	int r = 0;
 
 	memset(m, 0, sizeof(*m));
 	m->tag = P9_NOTAG;
@@ -365,14 +393,16 @@ int p9_decode(struct str in, struct p9_msg *m, struct error *err)
 	m->type = type;
 	m->tag = tag;
 	if (!layouts[type].name)
-		return error_set(err, EBADMSG, "there is no message of type %u", m->type);
+		return error_set(err, EOPNOTSUPP, "there is no message of type %u", m->type);
 	for (const struct field *f = layouts[type].fields; f->kind; f++)
 		if (!get_field(&in, m, f))
 			return error_set(err, EBADMSG, "%s: field %d is not what it must be", layouts[type].name,
 					 (int)(f - layouts[type].fields) + 1);
 	if (in.n)
 		return error_set(err, EBADMSG, "%s: %zu bytes too many", layouts[type].name, in.n);
-	return 0;
+	for (const struct field *f = layouts[type].fields; f->kind && r == 0; f++)
+		r = field_check(m, f, err);
+	return r;
 }
 
 /* ---- what is in data ---- */
@@ -390,7 +420,8 @@ bool p9_dirent_add(struct buf *out, size_t max, const struct p9_qid *qid, uint64
 
 bool p9_dirent_next(struct str *data, struct p9_qid *qid, uint64_t *next, uint8_t *dtype, struct str *name)
 {
-	return get_qid(data, qid) && get(data, next, 8) && p9_u8_take(data, dtype) && get_text(data, name);
+	return get_qid(data, qid) && get(data, next, 8) && p9_u8_take(data, dtype) && get_text(data, name) &&
+	       name_check("Rreaddir", *name, NULL) == 0;
 }
 
 void p9_u8_add(struct buf *out, uint8_t v)

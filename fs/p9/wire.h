@@ -52,7 +52,7 @@ enum p9_type {
 	P9_TCLUNK = 120,
 	P9_TREMOVE = 122,
 	/* 9P2000.L.domfs.  In Rget, flags are the facets and mode the kind. */
-	P9_TGET = 200,	 /* walk, getattr, open, read, clunk */
+	P9_TGET = 200,	 /* walk, getattr, open, read, clunk; count may have P9_GET_READY in it */
 	P9_TLIST = 202,	 /* walk, readdir with the attributes and small contents of what is listed, clunk */
 	P9_TPUT = 204,	 /* walk, open, write, flush, clunk: RPUT, or RFAIL with the reason in words */
 	P9_TWATCH = 206, /* answered when something changed: which nodes are not any more what was told of them */
@@ -60,6 +60,7 @@ enum p9_type {
 	P9_RFAIL = 211,	 /* in place of Rlerror: the errno and the words */
 };
 /* The reply to request T is T + 1. */
+#define P9_GET_READY (1u << 31) /* the content only if it is there without asking anybody */
 
 struct p9_qid {
 	uint8_t type; /* P9_QTDIR ... */
@@ -81,6 +82,7 @@ enum { P9_SET_MODE = 1, P9_SET_UID = 2, P9_SET_GID = 4, P9_SET_SIZE = 8 };
 
 /* What our own ends say of a node besides: what kind of file it is, and on which facets of its object (engine/object.h) depends what was told of it.  0:
  * it is not to be kept at all. */
+#define P9_NO_CONTENT 0x80 /* in Rget beside the kind: no content is told, not that it is empty */
 enum p9_kind { P9_DIR, P9_LINK, P9_VALUE, P9_DOC, P9_STREAM, P9_BYTES };
 
 /* One message.  Which members mean something is said by its type's row in wire.c.  Texts and data are borrowed from the bytes that were
@@ -111,7 +113,8 @@ const char *p9_name(uint8_t type); /* "Twalk"; NULL: there is no such message */
 /* Appends M to OUT, whole. */
 void p9_encode(const struct p9_msg *m, struct buf *out);
 /* MESSAGE is one whole message (its first 4 bytes say its length, which must be its length).  -EBADMSG with the reason: a field beyond the end, bytes
- * left over, a name with a NUL or '/' in it, an unknown type (type and tag are set then). */
+ * left over, more names than P9_NAMES_MAX.  Of a message that is well formed, with type and tag set: -EOPNOTSUPP: there is no such type; -EINVAL: a text with a
+ * NUL, a name that is empty or has a '/'; -ENAMETOOLONG: a name of more than 255 bytes.  "." and ".." are names here. */
 int p9_decode(struct str message, struct p9_msg *m, struct error *err);
 /* The length of the message that BYTES begin with; 0 when fewer than 4 are there. */
 uint32_t p9_length(struct str bytes);

@@ -53,8 +53,10 @@ int p9_xattrcreate(struct p9_req *q, struct p9_msg *out unused, struct error *er
 
 	if (r < 0)
 		return r;
-	if (f->h || f->xattr)
+	if (f->h || f->xattr || f->xattr_sets)
 		return -EINVAL;
+	if (f->scratch)
+		return error_set(err, EOPNOTSUPP, "a file that an editor made has no ACL");
 	if (!str_is(q->msg.name, ACL_XATTR))
 		return error_set(err, EOPNOTSUPP, "'%.*s': only POSIX ACLs can be set", (int)q->msg.name.n,
 				 q->msg.name.p);

@@ -2,7 +2,11 @@
 /* Names and attributes of remote trees through FUSE.  Open files are in front_file.c. */
 #include "front.h"
 
+#include <limits.h>
+#include <stdio.h>
+
 #include "front_private.h"
+#include "fs/guard.h"
 
 #define LONG_S 86400.0
 
@@ -88,7 +92,8 @@ void remote_entry(const struct rnode *n, struct fuse_entry_param *e)
 	memset(e, 0, sizeof(*e));
 	stat_of((struct rnode *)n, &e->attr, &e->attr_timeout);
 	e->ino = ino_of(n);
-	e->entry_timeout = n->attr_known ? LONG_S : 0;
+	/* what is written is looked up each time: it may have another inode then */
+	e->entry_timeout = n->attr_known && !(n->kind == P9_VALUE && (n->attr.mode & 0222)) ? LONG_S : 0;
 }
 
 static int run_lookup(struct call *c, struct error *err)
@@ -121,6 +126,10 @@ void remote_lookup(fuse_req_t req, struct rnode *dir, const char *name)
 	if (n && n->attr_known) {
 		remote_entry(n, &e);
 		fuse_reply_entry(req, &e);
+		return;
+	}
+	if (strlen(name) > NAME_MAX) { /* FUSE's own limit is higher */
+		fuse_reply_err(req, ENAMETOOLONG);
 		return;
 	}
 	c = front_call(req, dir, run_lookup, reply_entry);
@@ -181,7 +190,7 @@ int front_on_fid(struct rnode *n, uint32_t fid, struct p9_msg *m, struct rcall *
 static int run_setattr(struct call *c, struct error *err)
 {
 	struct rnode *n = c->remote;
-	struct p9_msg m = { .type = P9_TSETATTR, .fid = remote_fid(n->r) };
+	struct p9_msg m = { .type = P9_TSETATTR, .fid = c->fid ? 0 : remote_fid(n->r) };
 	const struct stat *st = &c->st;
 	autorcall struct rcall *reply = NULL;
 	int r;
@@ -192,7 +201,12 @@ static int run_setattr(struct call *c, struct error *err)
 	m.uid = st->st_uid;
 	m.gid = st->st_gid;
 	m.size = st->st_size;
-	r = m.flags ? front_on_fid(n, m.fid, &m, &reply, err) : 0;
+	if (c->fid) { /* it stays until the file is closed */
+		m.fid = c->fid;
+		r = remote_call(n->r, &m, &reply, err);
+	} else {
+		r = m.flags ? front_on_fid(n, m.fid, &m, &reply, err) : 0;
+	}
 	n->attr_known = false;
 	return r == 0 ? rnode_attr(n, err) : r;
 }
@@ -206,9 +220,10 @@ void remote_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, st
 		fuse_reply_err(req, ESTALE);
 		return;
 	}
-	if ((set & FUSE_SET_ATTR_SIZE) && (fi || n->kind != P9_BYTES) && front_truncate(fi, n, st->st_size))
+	if ((set & FUSE_SET_ATTR_SIZE) && n->kind != P9_BYTES && !front_open_fid(fi))
 		set &= ~FUSE_SET_ATTR_SIZE; /* what is written next says what it is */
 	c = front_call(req, n, run_setattr, reply_attr);
+	c->fid = set & FUSE_SET_ATTR_SIZE ? front_open_fid(fi) : 0;
 	c->st = *st;
 	c->mask = set;
 	call_start(c);
@@ -346,11 +361,13 @@ void remote_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mo
 	start_named(req, parent, name, mode, run_mkdir, reply_entry);
 }
 
+/* Which process it is is told, too: who was refused a file may not remove the directory (fs/guard.h). */
 static int run_unlink(struct call *c, struct error *err)
 {
-	struct p9_msg m = {
-		.type = P9_TUNLINKAT, .dfid = remote_fid(c->remote->r), .name = str_of(c->name), .flags = c->mode
-	};
+	struct p9_msg m = { .type = P9_TUNLINKAT,
+			    .dfid = remote_fid(c->remote->r),
+			    .name = str_of(c->name),
+			    .flags = c->mode | (uint32_t)guard_process(c->who.pid) << 10 };
 
 	return names_call(c, m.dfid, &m, err);
 }
@@ -410,22 +427,34 @@ static int run_rename(struct call *c, struct error *err)
 	r = remote_call(dir->r, &m, &reply, err);
 	remote_clunk(dir->r, from_walk.newfid);
 	remote_clunk(dir->r, to_walk.newfid);
+	if (r == 0)
+		rnode_renamed(dir, c->name, to, buf_text(&c->data));
 	rnode_changed_names(dir);
 	rnode_changed_names(to);
 	return r;
 }
 
-void remote_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname)
+/* RENAME_NOREPLACE: the message has no flags. */
+static int run_rename_new(struct call *c, struct error *err)
+{
+	struct rnode *there;
+	int r = rnode_lookup(c->remote_to, buf_text(&c->data), &there, NULL);
+
+	return r == 0 ? -EEXIST : r == -ENOENT ? run_rename(c, err) : r;
+}
+
+void remote_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
+		   unsigned flags)
 {
 	struct rnode *dir = remote_is(parent) ? front_node(parent) : NULL;
 	struct rnode *to = remote_is(newparent) ? front_node(newparent) : NULL;
 	struct call *c;
 
-	if (!dir || !to || dir->r != to->r) { /* between hosts: that is migration */
+	if (!dir || !to || dir->r != to->r || (flags & ~RENAME_NOREPLACE)) { /* between hosts: that is migration */
 		fuse_reply_err(req, dir && to ? EPERM : ESTALE);
 		return;
 	}
-	c = front_call(req, dir, run_rename, NULL);
+	c = front_call(req, dir, flags ? run_rename_new : run_rename, NULL);
 	c->name = xstrdup(name);
 	buf_puts(&c->data, newname);
 	c->remote_to = to;

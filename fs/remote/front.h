@@ -23,7 +23,8 @@ void remote_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 void remote_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);
 void remote_unlink(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir);
 void remote_symlink(fuse_req_t req, const char *target, fuse_ino_t parent, const char *name);
-void remote_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname);
+void remote_rename(fuse_req_t req, fuse_ino_t parent, const char *name, fuse_ino_t newparent, const char *newname,
+		   unsigned flags);
 void remote_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size);
 void remote_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size);
 void remote_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhandle *ph);

@@ -8,6 +8,8 @@
 
 #include "front_private.h"
 
+#define WHOLE_MAX (512u << 10) /* of a text that comes in one message */
+
 struct rhandle {
 	struct rnode *n;
 	int flags;
@@ -31,7 +33,8 @@ static bool writes(int flags)
 
 static bool opened_there(const struct rnode *n, int flags)
 {
-	return n->kind == P9_STREAM || n->kind == P9_BYTES || (n->kind == P9_DOC && writes(flags)) || n->hidden;
+	return n->kind == P9_STREAM || n->kind == P9_BYTES || (n->kind == P9_DOC && writes(flags)) || n->hidden ||
+	       n->attr.size > WHOLE_MAX;
 }
 
 static void handle_unref(struct rhandle *h)
@@ -132,6 +135,8 @@ void remote_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	h = handle_make(n, fi->flags);
+	if (n->kind == P9_VALUE && writes(fi->flags))
+		n->version++;
 	if (n->attr_known && !opened_there(n, fi->flags) && (n->text_known || (fi->flags & O_ACCMODE) == O_WRONLY)) {
 		if ((fi->flags & O_ACCMODE) != O_WRONLY)
 			buf_add(&h->text, n->text.p, n->text.n);
@@ -274,7 +279,10 @@ void remote_write(fuse_req_t req, const char *p, size_t size, off_t off, struct 
 	c->rh = h;
 	c->off = off;
 	buf_add(&c->data, p, size);
-	call_start(c);
+	if ((fi->flags & O_NONBLOCK) && h->n->kind == P9_VALUE && !h->fid)
+		call_start_nowait(c); /* what becomes of it, `error` says there */
+	else
+		call_start(c);
 }
 
 static int run_flush(struct call *c, struct error *err)
@@ -304,11 +312,9 @@ void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync unused)
 	call_start(c);
 }
 
-bool front_truncate(struct fuse_file_info *fi, struct rnode *n, uint64_t size unused)
+uint32_t front_open_fid(const struct fuse_file_info *fi)
 {
-	struct rhandle *h = fi ? handle_of(fi) : NULL;
-
-	return !(h && h->fid) && n->kind != P9_BYTES;
+	return fi ? handle_of(fi)->fid : 0;
 }
 
 void remote_release(fuse_req_t req, struct fuse_file_info *fi)

@@ -9,7 +9,7 @@ struct rnode *front_node(fuse_ino_t ino);
 struct call *front_call(fuse_req_t req, struct rnode *n, int (*run)(struct call *, struct error *),
 			void (*reply)(struct call *));
 int front_on_fid(struct rnode *n, uint32_t fid, struct p9_msg *m, struct rcall **out, struct error *err);
-/* A size set through FI (or without): true when there is nothing to do about it. */
-bool front_truncate(struct fuse_file_info *fi, struct rnode *n, uint64_t size);
+uint32_t
+front_open_fid(const struct fuse_file_info *fi); /* what FI's file is there; 0: it is not open there, or FI is NULL */
 
 #endif

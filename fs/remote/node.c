@@ -27,13 +27,13 @@ static uint64_t serial_of(const struct p9_qid *q)
 
 uint64_t rnode_ino(const struct rnode *n)
 {
-	return REMOTE_INO | (uint64_t)n->r->index << 40 | n->number;
+	return REMOTE_INO | (uint64_t)n->r->index << 40 | (uint64_t)n->version << 32 | n->number;
 }
 
 struct rnode *rnode_of_ino(uint64_t ino)
 {
 	struct remote *r = remote_of_index((ino & ~REMOTE_INO) >> 40);
-	struct rnode *n = r ? hash_get_u64(r->nodes, ino & ((1ull << 40) - 1)) : NULL;
+	struct rnode *n = r ? hash_get_u64(r->nodes, ino & UINT32_MAX) : NULL;
 
 	return n && !n->gone ? n : NULL;
 }
@@ -160,7 +160,7 @@ void rnodes_forget(struct remote *r)
 	hash_each_u64(r->nodes, take_back_one, NULL);
 }
 
-void rnode_news(struct remote *r, uint64_t serial, uint32_t facets)
+static void one_news(struct remote *r, uint64_t serial, uint32_t facets)
 {
 	struct same_list *l = hash_get_u64(r->serials, serial);
 	struct rnode *n, *next;
@@ -182,9 +182,43 @@ void rnode_news(struct remote *r, uint64_t serial, uint32_t facets)
 	}
 }
 
+void rnode_news(struct remote *r, struct str data)
+{
+	uint64_t serial;
+	uint32_t facets;
+
+	r->news++;
+	while (p9_u64_take(&data, &serial) && p9_u32_take(&data, &facets))
+		one_news(r, serial, facets);
+}
+
 void rnode_changed_names(struct rnode *dir)
 {
 	take_back(dir);
+}
+
+void rnode_renamed(struct rnode *dir, const char *name, struct rnode *to, const char *newname)
+{
+	struct rnode *n = rnode_child(dir, name), *there = rnode_child(to, newname);
+
+	if (!n || n == there)
+		return;
+	if (there)
+		rnode_drop(there);
+	hash_put(dir->children, name, NULL);
+	vec_drop(&dir->order, n);
+	free(n->name);
+	n->name = xstrdup(newname);
+	n->parent = to;
+	if (!to->children)
+		to->children = hash_new();
+	hash_put(to->children, newname, n);
+	vec_add(&to->order, n);
+	for (size_t i = to->order.n - 1; i && ((struct rnode *)to->order.at[i - 1])->number > n->number; i--) {
+		to->order.at[i] = to->order.at[i - 1];
+		to->order.at[i - 1] = n;
+	}
+	take_back(n);
 }
 
 int rnode_path(const struct rnode *n, struct p9_msg *m)
@@ -207,10 +241,16 @@ struct rnode *rnode_child(struct rnode *dir, const char *name)
 
 struct rnode *rnode_after(struct rnode *dir, uint64_t cursor)
 {
-	for (size_t i = 0; i < dir->order.n; i++)
-		if (((struct rnode *)dir->order.at[i])->number > cursor)
-			return dir->order.at[i];
-	return NULL;
+	size_t low = 0, high = dir->order.n;
+
+	while (low < high) {
+		size_t mid = (low + high) / 2;
+		if (((struct rnode *)dir->order.at[mid])->number > cursor)
+			high = mid;
+		else
+			low = mid + 1;
+	}
+	return low < dir->order.n ? dir->order.at[low] : NULL;
 }
 
 /* ---- what is told ---- */
@@ -227,19 +267,28 @@ static struct rnode *take_child(struct rnode *dir, const char *name, const struc
 	return n ? n : rnode_new(dir->r, dir, name, qid);
 }
 
-static void take_attr(struct rnode *n, const struct p9_attr *a, uint32_t facets, enum p9_kind kind)
+/* C is the reply that says so. */
+static void take_attr(struct rnode *n, const struct rcall *c, const struct p9_attr *a, uint32_t facets,
+		      enum p9_kind kind)
 {
 	n->attr = *a;
 	n->facets = facets;
 	n->kind = kind;
-	n->attr_known = facets != 0;
+	n->attr_known = facets != 0 && c->news == n->r->news;
 }
 
-static void take_text(struct rnode *n, struct str text)
+static enum p9_kind kind_in(const struct rcall *c)
+{
+	uint32_t kind = c->reply.mode & ~P9_NO_CONTENT;
+
+	return kind <= P9_BYTES ? kind : P9_VALUE;
+}
+
+static void take_text(struct rnode *n, const struct rcall *c, struct str text)
 {
 	buf_reset(&n->text);
 	buf_add(&n->text, text.p, text.n);
-	n->text_known = n->facets != 0;
+	n->text_known = n->facets != 0 && c->news == n->r->news;
 }
 
 struct rnode *rnode_made(struct rnode *dir, const char *name, const struct p9_qid *qid, uint32_t mode)
@@ -253,7 +302,8 @@ struct rnode *rnode_made(struct rnode *dir, const char *name, const struct p9_qi
 }
 
 /* One record of Rlist into DIR; its cursor. */
-static bool take_record(struct rnode *dir, struct str *data, struct rnode **out, uint64_t *cursor)
+static bool take_record(struct rnode *dir, const struct rcall *c, struct str *data, struct rnode **out,
+			uint64_t *cursor)
 {
 	struct p9_qid qid = { 0 };
 	struct p9_attr attr;
@@ -274,32 +324,34 @@ static bool take_record(struct rnode *dir, struct str *data, struct rnode **out,
 			return false;
 		n = take_child(dir, word, &qid);
 	}
-	take_attr(n, &attr, facets, kind);
+	take_attr(n, c, &attr, facets, kind);
 	if (data->n >= 4 && !memcmp(data->p, "\xff\xff\xff\xff", 4)) {
 		data->p += 4;
 		data->n -= 4;
 	} else {
 		if (!p9_text_take(data, &text))
 			return false;
-		take_text(n, text);
+		take_text(n, c, text);
 	}
 	*out = n;
 	return true;
 }
 
 /* A listing's part; SEEN gets its nodes. */
-static bool take_listing(struct rnode *dir, struct str data, struct vec *seen)
+static bool take_listing(struct rnode *dir, const struct rcall *c, struct vec *seen)
 {
+	struct str data = c->reply.data;
+
 	while (data.n) {
 		struct rnode *n, *kept;
 		uint64_t cursor;
 		uint8_t more;
-		if (!take_record(dir, &data, &n, &cursor))
+		if (!take_record(dir, c, &data, &n, &cursor))
 			return false;
 		vec_add(seen, n);
 		n->hidden = false;
 		while (p9_u8_take(&data, &more) && more)
-			if (!take_record(n, &data, &kept, &cursor))
+			if (!take_record(n, c, &data, &kept, &cursor))
 				return false;
 	}
 	return true;
@@ -345,9 +397,9 @@ static int finish_list(struct rnode *dir, struct rcall *c, struct vec *seen, uin
 
 	if (r < 0)
 		return r;
-	if (c->reply.type != P9_TLIST + 1 || !take_listing(dir, c->reply.data, seen))
+	if (c->reply.type != P9_TLIST + 1 || !take_listing(dir, c, seen))
 		return error_set(err, EPROTO, "%s sent a listing that is none", dir->r->uri);
-	take_attr(dir, &c->reply.attr, dir->facets ? dir->facets : 1u << FACET_NAMES, P9_DIR);
+	take_attr(dir, c, &c->reply.attr, dir->facets ? dir->facets : 1u << FACET_NAMES, P9_DIR);
 	*cursor = c->reply.offset;
 	return 0;
 }
@@ -355,7 +407,7 @@ static int finish_list(struct rnode *dir, struct rcall *c, struct vec *seen, uin
 int rnode_list(struct rnode *dir, struct error *err)
 {
 	struct vec seen = { 0 };
-	uint64_t cursor = 0;
+	uint64_t cursor = 0, news = UINT64_MAX;
 	int r = reach(dir, err);
 
 	if (r < 0 || dir->listed)
@@ -363,10 +415,12 @@ int rnode_list(struct rnode *dir, struct error *err)
 	do {
 		autorcall struct rcall *c = send_list(dir, cursor);
 		r = finish_list(dir, c, &seen, &cursor, err);
+		if (r == 0 && news == UINT64_MAX)
+			news = c->news;
 	} while (r == 0 && cursor);
 	if (r == 0) {
 		drop_unseen(dir, &seen);
-		dir->listed = true;
+		dir->listed = news == dir->r->news;
 	}
 	vec_clear(&seen, NULL);
 	return r;
@@ -375,7 +429,7 @@ int rnode_list(struct rnode *dir, struct error *err)
 /* Looking up something that may be a directory asks for what is in it, too: whoever names it will go on. */
 int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct error *err)
 {
-	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = 4096 };
+	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = 4096 | P9_GET_READY };
 	autorcall struct rcall *get = NULL, *list = NULL;
 	struct p9_msg l = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
 	struct rnode *n = rnode_child(dir, name);
@@ -410,9 +464,9 @@ int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct
 		return -ESTALE;
 	n = take_child(dir, name, &get->reply.qid);
 	n->hidden = hidden && dir->listed && dir->facets;
-	take_attr(n, &get->reply.attr, get->reply.flags, get->reply.mode <= P9_BYTES ? get->reply.mode : P9_VALUE);
-	if ((n->kind == P9_VALUE || n->kind == P9_LINK || n->kind == P9_DOC) && get->reply.data.n < 4096)
-		take_text(n, get->reply.data);
+	take_attr(n, get, &get->reply.attr, get->reply.flags, kind_in(get));
+	if (!(get->reply.mode & P9_NO_CONTENT) && get->reply.data.n < 4096)
+		take_text(n, get, get->reply.data);
 	*out = n;
 	if (n->kind == P9_DIR && list) {
 		autoerror struct error why = { 0 };
@@ -420,7 +474,7 @@ int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct
 		rnode_ref(n);
 		if (finish_list(n, list, &seen, &cursor, &why) == 0 && !cursor) {
 			drop_unseen(n, &seen);
-			n->listed = true;
+			n->listed = list->news == n->r->news;
 		}
 		vec_clear(&seen, NULL);
 		(void)held;
@@ -445,8 +499,7 @@ int rnode_attr(struct rnode *n, struct error *err)
 		rnode_drop(n);
 		return error_set(err, ESTALE, "it is another now");
 	}
-	take_attr(n, &c->reply.attr, c->reply.flags,
-		  n->parent ? (c->reply.mode <= P9_BYTES ? c->reply.mode : P9_VALUE) : P9_DIR);
+	take_attr(n, c, &c->reply.attr, c->reply.flags, n->parent ? kind_in(c) : P9_DIR);
 	return 0;
 }
 
@@ -467,10 +520,10 @@ int rnode_text(struct rnode *n, struct buf *out, struct error *err)
 		r = remote_call(n->r, &m, &c, err);
 	if (r < 0)
 		return r;
-	take_attr(n, &c->reply.attr, c->reply.flags, c->reply.mode <= P9_BYTES ? c->reply.mode : P9_VALUE);
+	take_attr(n, c, &c->reply.attr, c->reply.flags, kind_in(c));
 	n->attr.size = c->reply.data.n;
 	if (c->reply.data.n < 4096)
-		take_text(n, c->reply.data);
+		take_text(n, c, c->reply.data);
 	buf_add(out, c->reply.data.p, c->reply.data.n);
 	return 0;
 }
@@ -485,33 +538,14 @@ void rnode_put(struct rnode *n, const struct p9_attr *a)
 
 /* ---- a new link ---- */
 
-static void watch(void *arg)
-{
-	struct remote *r = arg;
-	uint64_t seq = 0;
-
-	while (r->link && !r->closing) {
-		struct p9_msg m = { .type = P9_TWATCH, .offset = seq, .count = 32768 };
-		autorcall struct rcall *c = NULL;
-		struct str data;
-		uint64_t serial;
-		uint32_t facets;
-		if (remote_call(r, &m, &c, NULL) < 0)
-			break;
-		seq = c->reply.offset;
-		data = c->reply.data;
-		while (p9_u64_take(&data, &serial) && p9_u32_take(&data, &facets))
-			rnode_news(r, serial, facets);
-	}
-	remote_unref(r);
-}
-
 int rnode_greet(struct remote *r, struct error *err)
 {
 	struct p9_msg version = { .type = P9_TVERSION, .msize = P9_MSIZE_MAX, .version = str_of(P9_VERSION_OWN) };
 	struct p9_msg attach = { .type = P9_TATTACH, .fid = 0, .afid = P9_NOFID, .uid = 0xffffffffu };
+	struct p9_msg watch = { .type = P9_TWATCH };
 	struct p9_msg list = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
-	autorcall struct rcall *v = remote_send(r, &version), *a = remote_send(r, &attach), *l = remote_send(r, &list);
+	autorcall struct rcall *v = remote_send(r, &version), *a = remote_send(r, &attach), *w = remote_send(r, &watch),
+			       *l = remote_send(r, &list);
 	int64_t began = now_monotonic_ms();
 	struct vec seen = { 0 };
 	uint64_t cursor;
@@ -529,12 +563,13 @@ int rnode_greet(struct remote *r, struct error *err)
 	if (ret < 0)
 		return ret;
 	r->their_uid = a->reply.qid.version; /* our own ends say so there */
-	r->refs++;
-	task_start(watch, r);
+	ret = remote_await(r, w, err);
+	if (ret < 0)
+		return ret;
 	ret = finish_list(r->root, l, &seen, &cursor, err);
 	if (ret == 0) {
 		drop_unseen(r->root, &seen);
-		r->root->listed = !cursor;
+		r->root->listed = !cursor && l->news == r->news;
 	}
 	vec_clear(&seen, NULL);
 	return ret;

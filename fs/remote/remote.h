@@ -9,14 +9,16 @@
 #include "engine/task.h"
 #include "fs/link.h"
 #include "fs/p9/wire.h"
+#include "transport.h"
 
 #define REMOTE_INO (1ull << 62) /* set in the inodes of remote nodes */
 
 enum remote_state { REMOTE_IDLE, REMOTE_CONNECTING, REMOTE_CONNECTED, REMOTE_LOST };
 extern const char *const remote_state_names[];
 
-struct rnode { /* a node of the other tree */
-	uint64_t number;
+struct rnode {		 /* a node of the other tree */
+	uint64_t number; /* below 2^32 */
+	uint8_t version; /* of its inode: who opens it for writing leaves another one to the next, as the kernel lets only one write an inode */
 	struct remote *r;
 	struct rnode *parent; /* NULL: the root */
 	char *name;
@@ -39,21 +41,24 @@ struct remote {
 	unsigned index; /* in the inodes */
 	char *uri;
 	enum remote_state state;
-	char *error_text, *how; /* why it is not connected; by what it is */
+	char *error_text;	  /* why it is not connected */
+	struct transport carrier; /* by what it is, or was last */
 	int64_t latency_us;
 	struct link *link;
 	bool own; /* the other end knows our messages */
 	uint32_t msize;
 	bool mapped; /* what is the login's there is shown as MAP_UID's here */
 	uint32_t their_uid, map_uid, map_gid;
-	struct hash *calls; /* by tag */
-	uint16_t last_tag;
+	struct hash *calls;	      /* by tag */
+	uint16_t last_tag, watch_tag; /* the tag under which news come; 0: none */
+	uint64_t news;		      /* how many have come */
 	uint32_t last_fid;
 	struct rnode *root;
 	struct hash *nodes, *serials; /* by number; by the object's serial: the first of a list */
 	uint64_t last_number;
 	struct waitq changed; /* the state */
 	struct task *task;    /* connects, and again */
+	struct loop_timer *greet_timer;
 	int64_t heard_ms;
 	bool closing;
 	unsigned refs;
@@ -78,6 +83,7 @@ struct rcall { /* a request on its way */
 	uint16_t tag;
 	unsigned refs;
 	bool done, safe; /* SAFE: asking twice does no harm */
+	uint64_t news;	 /* what the reply says may be kept if none came after it: remote->news then */
 	int r;		 /* negative: it failed */
 	struct buf bytes;
 	struct p9_msg reply; /* borrows from BYTES */
@@ -116,18 +122,15 @@ void rnodes_open(struct remote *r);
 void rnodes_forget(struct remote *r); /* nothing that was told holds any more */
 void rnodes_free(struct remote *r);
 void rnode_put(struct rnode *n, const struct p9_attr *a); /* something was written to it */
-void rnode_news(struct remote *r, uint64_t serial, uint32_t facets);
+void rnode_news(struct remote *r, struct str data);	  /* those of an Rwatch */
 void rnode_changed_names(struct rnode *dir);
+/* The kernel moves what it knows by NAME: so does this. */
+void rnode_renamed(struct rnode *dir, const char *name, struct rnode *to, const char *newname);
 /* A scratch file that was just created there. */
 struct rnode *rnode_made(struct rnode *dir, const char *name, const struct p9_qid *qid, uint32_t mode);
 int rnode_greet(struct remote *r, struct error *err); /* the first questions of a new link, all at once */
 
 /* Set by the front end: the kernel's copy of N's attributes is not to be believed any more. */
 extern void (*rnode_invalidate)(struct rnode *n);
-
-/* ---- transport.c ---- */
-
-/* Connects to URI: a pair of descriptors; *HOW gets words for hosts/NAME/link.  Task. */
-int transport_open(const char *uri, int *in, int *out, char **how, struct error *err);
 
 #endif

@@ -230,7 +230,7 @@ static int link_show(const struct place *at, struct buf *out, struct error *err 
 {
 	const struct host *h = host_of(at->obj);
 
-	return show_line(out, h->remote ? h->remote->how : NULL);
+	return show_line(out, h->remote ? h->remote->carrier.how : NULL);
 }
 
 static int latency_show(const struct place *at, struct buf *out, struct error *err unused)

@@ -5,6 +5,8 @@ usage: tests/bench/bench.py [--domfs build/domfs] [--guest DIR] [--only NAME] [-
 
 Prints; never passes or fails on a time.  --libvirt also runs virsh (the packages libvirt-daemon-system and
 libvirt-clients must be there, and a libvirtd); without it those lines are left out.
+
+NAME: start, cat, orc, many, twenty (domains), pool, image, create (storage, which needs no guest).
 """
 import argparse
 import json
@@ -16,63 +18,11 @@ import statistics
 import subprocess
 import sys
 import tempfile
-import threading
 import time
 
-TOP = os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
-
-class Mount:
-    def __init__(self, domfs, top):
-        self.domfs, self.top = domfs, top
-        self.m = os.path.join(top, 'mnt')
-        os.makedirs(self.m, exist_ok=True)
-        self.env = dict(os.environ, DOMFS_STATE_DIR=top + '/state', DOMFS_RUN_DIR=top + '/run')
-
-    def mount(self):
-        began = time.monotonic()
-        subprocess.run([self.domfs, 'mount', self.m], env=self.env, check=True)
-        open(self.m + '/version').read()
-        return time.monotonic() - began
-
-    def umount(self):
-        subprocess.run([self.domfs, 'umount', self.m], env=self.env, check=True)
-
-    def rss(self):
-        for line in subprocess.run(['pgrep', '-f', 'mount ' + self.m], capture_output=True, text=True).stdout.split():
-            text = open('/proc/%s/status' % line).read()
-            return int(text.split('VmRSS:')[1].split()[0]) / 1024
-        return 0
-
-    def path(self, *parts):
-        return os.path.join(self.m, 'domains', *parts)
-
-    def write(self, text, *parts):
-        with open(self.path(*parts), 'w') as f:
-            f.write(text)
-
-    def read(self, *parts):
-        with open(self.path(*parts)) as f:
-            return f.read()
-
-
-def ms(seconds):
-    return '%.1f ms' % (seconds * 1e3)
-
-
-def report(what, ours, others, to_reach=''):
-    text = '%-46s %s' % (what, ours if isinstance(ours, str) else ms(statistics.median(ours)))
-    for name, t in others:
-        if t:
-            ratio = statistics.median(ours) / statistics.median(t)
-            text += '   %s %s (x %.2f)' % (name, ms(statistics.median(t)), ratio)
-    print(text + ('   [to reach: %s]' % to_reach if to_reach else ''), flush=True)
-
-
-def timed(fn, *args):
-    began = time.monotonic()
-    fn(*args)
-    return time.monotonic() - began
+sys.dont_write_bytecode = True
+from common import TOP, Mount, at_once, ms, report, timed, virsh
+from storage import bench_create, bench_image, bench_pool
 
 
 def guest_xml(guest, name, kind='qemu', extra=''):
@@ -129,10 +79,6 @@ class Bare:
     def stop(self):
         self.p.kill()
         self.p.wait()
-
-
-def virsh(*words):
-    return subprocess.run(['virsh', '-q', *words], capture_output=True, text=True, check=True).stdout
 
 
 def bench_start(a, m, top):
@@ -247,16 +193,6 @@ def bench_many(a, m, top):
     print('%-46s %s' % ('rmdir of all', ms(r)), flush=True)
 
 
-def at_once(fns):
-    threads = [threading.Thread(target=f) for f in fns]
-    began = time.monotonic()
-    for t in threads:
-        t.start()
-    for t in threads:
-        t.join()
-    return time.monotonic() - began
-
-
 def bench_twenty(a, m, top):
     n = 20
     bares = []
@@ -278,26 +214,35 @@ def bench_twenty(a, m, top):
         os.rmdir(m.path('tw%d' % i))
 
 
+DOMAINS = {'start': bench_start, 'cat': bench_cat, 'orc': bench_orc, 'many': bench_many, 'twenty': bench_twenty}
+STORAGE = {'pool': bench_pool, 'image': bench_image, 'create': bench_create}
+CASES = {**DOMAINS, **STORAGE}
+
+
 def main():
     p = argparse.ArgumentParser()
     p.add_argument('--domfs', default=TOP + '/build/domfs')
     p.add_argument('--guest', default=TOP + '/build/guest')
-    p.add_argument('--only')
+    p.add_argument('--only', choices=CASES)
     p.add_argument('--libvirt', action='store_true')
     p.add_argument('--count', type=int, default=9)
     p.add_argument('--domains', type=int, default=2000)
+    p.add_argument('--volumes', type=int, default=10000)
+    p.add_argument('--image-size', type=int, default=2048, help='MiB')
+    p.add_argument('--dir', help='where pools and images are put; by default where the temporary files are')
     a = p.parse_args()
     a.domfs = os.path.abspath(a.domfs)
     a.guest = os.path.abspath(a.guest)
-    subprocess.run([TOP + '/tests/guest.sh', a.guest], check=True)
-    top = tempfile.mkdtemp(prefix='domfs-bench.')
+    if a.only not in STORAGE:
+        subprocess.run([TOP + '/tests/guest.sh', a.guest], check=True)
+    top = tempfile.mkdtemp(prefix='domfs-bench.', dir=a.dir)
     os.chmod(top, 0o755)
     m = Mount(a.domfs, top)
     m.mount()
     try:
-        for name in ('start', 'cat', 'orc', 'many', 'twenty'):
+        for name, fn in CASES.items():
             if not a.only or a.only == name:
-                globals()['bench_' + name](a, m, top)
+                fn(a, m, top)
     finally:
         for d in os.listdir(m.m + '/domains'):
             try:

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Who may do what, user by user and act by act: through the mount and over the socket the same, from user namespaces too; and what the audit log says of it.
 # timeout: 180
+# over: no, acts as several users, and a client is one
 . "$(dirname "$0")/../lib.sh"
 require root 'acts as several users'
 require setfacl

@@ -1,9 +1,11 @@
 #!/bin/sh
 # Owner, group, mode and ACL of a domain and its files decide, for two unprivileged users, and persist; passwords are shown to the owner only.
 # timeout: 120
+# over: no, acts as several users, and a client is one
 . "$(dirname "$0")/../lib.sh"
 require root 'acts as several users'
 require setfacl
+require python3
 
 mount_domfs -o allow_other
 d=$M/domains/web
@@ -96,6 +98,12 @@ may_not 61002 'define by it' sh -c 'cat "$1" > "$0/xml"' "$d" "$TMP/web.xml"
 may_not 61002 'set autostart by it' sh -c 'echo 1 > "$0/autostart"' "$d"
 may_not 61002 'make an ACL himself' setfacl -m u:61002:rw "$d/xml"
 like "$(getfacl -cn "$d/state" 2>/dev/null)" '^user:61002:rw-' 'getfacl shows it'
+# ls -l asks each file for a label until it hears that there are none, and for an ACL as long as there may be one
+attr() { python3 -c 'import errno, os, sys
+try: print(len(os.getxattr(*sys.argv[1:])))
+except OSError as e: print(errno.errorcode[e.errno])' "$@"; }
+is "$(attr "$M/domains" security.selinux)" ENOTSUP 'there are no labels'
+is "$(attr "$M/domains" system.posix_acl_default)" ENODATA 'and ACLs are known'
 like "$(ls -l "$d/state")" '^-rw-rw----\+' 'as does ls'
 refused EOPNOTSUPP setfacl -d -m u:61002:rwx "$d"
 a chmod 600 "$d/state"

@@ -15,6 +15,7 @@ loop=$(losetup --show -f "$TMP/disk")
 release() {
 	status=$?
 	set +e
+	fsfreeze -u "$TMP/target" 2>/dev/null
 	umount -l "$TMP/target" "$TMP/own" 2>/dev/null
 	[ -z "$loop" ] || losetup -d "$loop" 2>/dev/null
 	( exit "$status" )
@@ -87,6 +88,22 @@ define ext4
 ok 'start' sh -c "echo start > $pool/state"
 echo kept > "$TMP/target/kept"
 refused EBUSY sh -c "echo build > $pool/state"
+if command -v fsfreeze > /dev/null; then
+	mkdir "$pool/volumes/slow"
+	echo raw > "$pool/volumes/slow/format"
+	echo 1M > "$pool/volumes/slow/capacity"
+	fsfreeze -f "$TMP/target"
+	ok 'rmdir returns although the file is not gone yet' rmdir "$pool/volumes/slow"
+	is "$(cat "$pool/volumes/slow/state")" removing
+	{ sleep 1; fsfreeze -u "$TMP/target"; } &
+	_thaw=$!
+	ok 'stop waits for it' sh -c "echo stop > $pool/state"
+	wait $_thaw
+	ok 'start' sh -c "echo start > $pool/state"
+	ok 'it is gone' test ! -e "$TMP/target/slow"
+else
+	skip 'a removal that takes long' 'needs fsfreeze'
+fi
 ok 'stop' sh -c "echo stop > $pool/state"
 refused EEXIST sh -c "echo build > $pool/state"
 like "$(cat "$pool/error")" "holds ext4" 'and it is said what is there'
