@@ -79,9 +79,9 @@ bool sees_object(const struct who *who, const struct object *o)
 
 	while (o && !kept_by_itself(o))
 		o = o->parent;
-	if (sees_all(who))
+	if (!o || sees_all(who))
 		return true;
-	if (!o || o->gone)
+	if (o->gone)
 		return false;
 	at.obj = (struct object *)o;
 	at.slot = dir_slot(o->kind);

@@ -14,8 +14,9 @@
 void views_open(void);
 void views_close(void);
 
-bool sees_object(const struct who *who, const struct object *o); /* WHO NULL: yes */
-bool sees_all(const struct who *who);				 /* likewise */
+/* WHO NULL: yes; O that is nobody's, as the host's CPUs: yes; a part: as its domain. */
+bool sees_object(const struct who *who, const struct object *o);
+bool sees_all(const struct who *who); /* likewise */
 
 /* WHO's part of ALL (events_ring or errors_ring), or that itself.  Borrowed: it stays as long as it is held. */
 struct ring *view_of(struct ring *all, const struct who *who);

@@ -162,6 +162,22 @@ ok 'alice follows what happens to hers' wait_for 10 grep -q 'domain web shutoff'
 ok 'bob what happens to what he may read' wait_for 10 grep -q 'domain web shutoff' "$TMP/bob.seen"
 like "$(cat "$TMP/alice.seen")" 'domain priv shutoff' 'alice was told of priv'
 is "$(grep priv "$TMP/bob.seen")" '' 'bob was not'
+news() {	# USER: what a client on a socket is told to take back, when both change
+	for d in priv web; do
+		echo "news $(($(stat -c %i "$M/domains/$d") >> 26)) $TMP/ready.$1.$d" |
+			user "$1" timeout 60 "$python" "$top/tests/remote/acts.py" "unix:$sock" > "$TMP/news.$d" 2>&1 &
+		eval "news_$d=$!"
+		wait_for 10 test -e "$TMP/ready.$1.$d"
+		echo hello > "$M/domains/$d/description"
+		echo > "$M/domains/$d/description"
+		eval "wait \$news_$d"
+	done
+	sed 's/.*: //' "$TMP/news.priv" "$TMP/news.web" | tr '\n' ' '
+}
+chmod 1777 "$TMP"
+is "$(news alice)" 'yes yes ' 'who may read it is told what is not any more as it was'
+is "$(news bob)" 'no yes ' 'who may not is not'
+chmod 755 "$TMP"
 chmod 755 "$M/domains/priv"
 user alice sh -c 'echo destroy > "$0/state"' "$M/domains/priv"
 ok 'he is, from when he may' wait_for 10 grep -q 'domain priv shutoff' "$TMP/bob.seen"

@@ -251,6 +251,24 @@ def poll(fs, path):
     fs.clunk(fid)
 
 
+def news(fs, serial, ready):    # is it said within some seconds what changed of an object?
+    if isinstance(fs, Mount):
+        raise OSError(errno.EACCES, 'there is no such way')
+    fs.call(206, struct.pack('<QI', 0, 65536))
+    open(ready, 'w').close()
+    fs.s.settimeout(3)
+    try:
+        while True:
+            size, _, _ = struct.unpack('<IBH', fs.take(7))
+            got = fs.take(size - 7)[12:]
+            for at in range(0, len(got) - 11, 12):
+                which, facets = struct.unpack('<QI', got[at:at + 12])
+                if which in (0, int(serial)) and facets & ~(1 | 128):
+                    return
+    except socket.timeout as e:
+        raise OSError(errno.EACCES, 'not told') from e
+
+
 def become(fs, uid):            # attaches as somebody else: by 9P only
     if isinstance(fs, Mount):
         raise OSError(errno.EACCES, 'there is no such way')
@@ -259,7 +277,7 @@ def become(fs, uid):            # attaches as somebody else: by 9P only
 
 ACTS = dict(read=whole, write=write, tells=tells, mkdir=make, rmdir=lambda f, p: f.rmdir(p),
             rename=lambda f, p, q: f.rename(p, q), chmod=chmod, give=give, setfacl=setfacl,
-            wait=wait, poll=poll, list=lambda f, p: f.listdir(p), become=become,
+            wait=wait, poll=poll, news=news, list=lambda f, p: f.listdir(p), become=become,
             append=opened(os.O_WRONLY), both=opened(os.O_RDWR))
 
 
