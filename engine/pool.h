@@ -30,6 +30,7 @@ struct pool {
 	char uuid[UUID_TEXT];
 	enum pool_state state;
 	bool persistent, autostart;
+	bool storing, dirty;		  /* its file is being written or removed; is to be written after that */
 	bool fresh;			  /* made by mkdir: takes name and uuid of the first definition as its own */
 	bool adopted;			  /* it was there before us: stop leaves it there */
 	const struct pool_driver *driver; /* NULL: of a type that is not known here */

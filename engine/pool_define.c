@@ -187,6 +187,7 @@ int pool_draft_commit(struct pool *p, struct pool_draft *dr, bool keep, struct e
 		p->fresh = was_fresh;
 		buf_clear(&conf);
 		buf_clear(&full);
+		pool_store_settle(p);
 		return r;
 	}
 	(void)!fault_point("pool-define:stored", NULL);
@@ -200,6 +201,7 @@ int pool_draft_commit(struct pool *p, struct pool_draft *dr, bool keep, struct e
 	free(p->type);
 	p->type = take(&type);
 	p->driver = dr->driver;
+	pool_store_settle(p);
 	object_changed(&p->obj, 1u << FACET_DOC | 1u << FACET_CONFIG);
 	return 0;
 }

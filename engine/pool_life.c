@@ -329,6 +329,7 @@ int pool_set_autostart(struct pool *p, bool on, struct error *err)
 	r = pool_store(p, p->config, p->full, p->uuid, p->type, true, err);
 	if (r < 0)
 		p->autostart = was;
+	pool_store_settle(p);
 	object_changed(&p->obj, 1u << FACET_DOC | 1u << FACET_STATE);
 	return error_in(err, r, "%s: autostart", p->obj.name);
 }

@@ -67,9 +67,9 @@ static int drop(struct pool *p, struct error *err)
 	if (r == 0)
 		r = fault_point("pool-drop:begin", err);
 	if (r == 0 && p->persistent)
-		r = store_remove("pools", p->obj.name, true, err);
+		r = pool_store_remove(p, err);
 	if (r < 0) {
-		pool_save_soon(p); /* the file may be gone already when it fails */
+		pool_store_settle(p);
 		return r;
 	}
 	(void)!fault_point("pool-drop:stored", NULL);

@@ -152,6 +152,7 @@ static int rename_held(struct volume *v, const char *name, struct error *err)
 {
 	struct pool *p = v->pool;
 	autofree char *old = xstrdup(volume_name(v));
+	struct volume *other;
 	int r = 0;
 
 	if (v->state != VOLUME_NEW) {
@@ -165,12 +166,20 @@ static int rename_held(struct volume *v, const char *name, struct error *err)
 		if (r == 0)
 			r = fault_point("volume-rename:begin", err);
 		if (r == 0)
+			r = format_copy(p, old, name, err);
+		if (r == 0) {
 			r = p->driver->rename(p, old, name, err);
+			if (r < 0)
+				format_rename(p, name, NULL);
+		}
 		if (r == 0)
 			(void)!fault_point("volume-rename:moved", NULL);
 	}
 	if (r < 0 || v->obj.gone)
 		return r;
+	other = volume_of_pool_name(p, name); /* a listing in between has seen the file of the new name */
+	if (other)
+		volume_gone(other);
 	volume_set_name(v, name);
 	format_rename(p, old, name);
 	if (v->draft)

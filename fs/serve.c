@@ -20,6 +20,7 @@
 #include "listen.h"
 #include "remote/front.h"
 #include "stream.h"
+#include "tls_server.h"
 #include "views.h"
 
 #define DRAIN_STEP_MS 10
@@ -52,6 +53,7 @@ static void end(void)
 	ending = true;
 	listen_close();
 	pools_flush();
+	hosts_stop();
 	remote_free(remote_root); /* serve() has a reference of its own */
 	notify_end_waits(ECONNABORTED);
 	drain(NULL);
@@ -63,13 +65,19 @@ static void on_signal(void *arg unused, int signo)
 	end();
 }
 
+static void on_ready(void)
+{
+	if (!ending) /* else it is mounted only for the moment until it has ended */
+		tell_ready();
+}
+
 static struct front_options front_options(void)
 {
 	return (struct front_options){
 		.mountpoint = options->mountpoint,
 		.fuse_options = options->fuse,
 		.theirs = options->source && !options->allow_other,
-		.ready = tell_ready,
+		.ready = on_ready,
 		.ended = end,
 	};
 }
@@ -128,9 +136,9 @@ static int listen_all(struct error *err)
 	int r = listen_inherited(err);
 
 	if (r == 0 && !listen_has(path))
-		r = listen_add(where, err);
+		r = listen_add(where, NULL, err);
 	for (size_t i = 0; i < options->listen.n && r == 0; i++)
-		r = listen_add(options->listen.at[i], err);
+		r = listen_add(options->listen.at[i], options->tls_dir, err);
 	return r;
 }
 
@@ -244,11 +252,13 @@ int serve(const struct mount_options *o, void (*ready)(void), struct error *err)
 		open_client(o->source);
 	else
 		r = open_local(err);
-	if (r >= 0)
-		loop_run();
+	if (r < 0)
+		end(); /* what has begun already ends as it would later */
+	loop_run();
 	listen_close();
 	front_close();
 	close_client();
+	tls_drain();
 	if (engine_close()) {
 		tree_close();
 		loop_close();

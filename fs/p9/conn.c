@@ -9,7 +9,8 @@
 #include "engine/loop.h"
 #include "fs/clients.h"
 
-#define SILENCE_MS 10000 /* who has attached nothing by then is not kept */
+#define COMPLAIN_MS 1000
+#define SILENCE_MS  10000 /* who has attached nothing by then is not kept */
 
 static TAILQ_HEAD(, p9_conn) conns = TAILQ_HEAD_INITIALIZER(conns);
 
@@ -241,9 +242,27 @@ static void close_conn(struct p9_conn *c)
 	conn_unref(c);
 }
 
+/* Whoever knocks all day fills no log. */
+static void complain(const struct p9_conn *c, const struct error *err)
+{
+	static int64_t last_ms;
+	static unsigned untold;
+	int64_t now = now_monotonic_ms();
+
+	if (last_ms && now - last_ms < COMPLAIN_MS) {
+		untold++;
+		return;
+	}
+	if (untold)
+		log_line("9p: %u more like the last one", untold);
+	log_line("9p: %s: %s: closed", c->peer, error_text(err));
+	last_ms = now;
+	untold = 0;
+}
+
 static void refuse(struct p9_conn *c, const struct error *err)
 {
-	log_line("9p: %s: %s: closed", c->peer, error_text(err));
+	complain(c, err);
 	close_conn(c);
 }
 
@@ -302,7 +321,7 @@ static void on_ended(void *arg, const struct error *err)
 	struct p9_conn *c = arg;
 
 	if (err->code && err->code != ECONNRESET && err->code != EPIPE)
-		log_line("9p: %s: %s", c->peer, error_text(err));
+		complain(c, err);
 	close_conn(c);
 }
 

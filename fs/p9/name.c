@@ -220,8 +220,9 @@ int p9_symlink(struct p9_req *q, struct p9_msg *out, struct error *err)
 	struct place dir, at;
 	int r = directory(q, q->msg.fid, &f, &dir, err);
 
-	if (r == 0)
-		r = refused("symlink", &dir, name, p9_may_change_names(&dir, NULL, &f->who, err));
+	if (r < 0)
+		return r;
+	r = refused("symlink", &dir, name, p9_may_change_names(&dir, NULL, &f->who, err));
 	if (r == 0)
 		r = link_make(&dir, name, q->msg.target, &f->who, &at, &scratch, err);
 	if (r < 0) {

@@ -87,6 +87,8 @@ static bool is_safe(const struct p9_msg *m)
 	switch (m->type) {
 	case P9_TPUT:
 	case P9_TWRITE:
+	case P9_TFSYNC: /* an upload's commit */
+	case P9_TLCREATE:
 	case P9_TMKDIR:
 	case P9_TUNLINKAT:
 	case P9_TRENAMEAT:

@@ -168,6 +168,8 @@ static int run_read(struct call *c, struct error *err)
 		ret = remote_call(r, &m, &got, err);
 		if (ret < 0)
 			return ret;
+		if (got->reply.data.n > m.count)
+			return error_set(err, EPROTO, "%s sent more than it was asked for", r->uri);
 		buf_add(&c->data, got->reply.data.p, got->reply.data.n);
 		if (got->reply.data.n < m.count || h->n->kind == P9_STREAM)
 			break;

@@ -13,6 +13,7 @@
 
 #define SERIAL_SHIFT 26 /* of a qid's path, between our own ends: what is above names the object */
 #define GET_MAX	     (256u << 10)
+#define LISTING_MAX  1000000 /* entries of a directory: what says more is no tree */
 
 void (*rnode_invalidate)(struct rnode *n);
 
@@ -225,6 +226,8 @@ int rnode_path(const struct rnode *n, struct p9_msg *m)
 {
 	unsigned depth = 0;
 
+	if (n->gone) /* and its parent perhaps, too */
+		return -ESTALE;
 	for (const struct rnode *p = n; p->parent; p = p->parent)
 		if (++depth > P9_NAMES_MAX)
 			return -ENAMETOOLONG;
@@ -337,8 +340,8 @@ static bool take_record(struct rnode *dir, const struct rcall *c, struct str *da
 	return true;
 }
 
-/* A listing's part; SEEN gets its nodes. */
-static bool take_listing(struct rnode *dir, const struct rcall *c, struct vec *seen)
+/* A listing's part; SEEN gets the numbers of its nodes: one that is listed twice, or is gone before the listing ends, is freed. */
+static bool take_listing(struct rnode *dir, const struct rcall *c, struct hash *seen)
 {
 	struct str data = c->reply.data;
 
@@ -348,7 +351,7 @@ static bool take_listing(struct rnode *dir, const struct rcall *c, struct vec *s
 		uint8_t more;
 		if (!take_record(dir, c, &data, &n, &cursor))
 			return false;
-		vec_add(seen, n);
+		hash_put_u64(seen, n->number, dir);
 		n->hidden = false;
 		while (p9_u8_take(&data, &more) && more)
 			if (!take_record(n, c, &data, &kept, &cursor))
@@ -357,22 +360,18 @@ static bool take_listing(struct rnode *dir, const struct rcall *c, struct vec *s
 	return true;
 }
 
-static void drop_unseen(struct rnode *dir, const struct vec *seen)
+static void drop_unseen(struct rnode *dir, const struct hash *seen)
 {
-	struct hash *have = hash_new();
 	struct vec old = { 0 };
 
-	for (size_t i = 0; i < seen->n; i++)
-		hash_put_u64(have, ((struct rnode *)seen->at[i])->number, seen->at[i]);
 	for (size_t i = 0; i < dir->order.n; i++) {
 		struct rnode *n = dir->order.at[i];
-		if (!hash_get_u64(have, n->number) && !n->hidden)
+		if (!hash_get_u64(seen, n->number) && !n->hidden)
 			vec_add(&old, n);
 	}
 	for (size_t i = 0; i < old.n; i++)
 		rnode_drop(old.at[i]);
 	vec_clear(&old, NULL);
-	hash_free(have);
 }
 
 /* ---- asking ---- */
@@ -391,13 +390,16 @@ static struct rcall *send_list(struct rnode *dir, uint64_t cursor)
 	return rnode_path(dir, &m) < 0 ? NULL : remote_send(dir->r, &m);
 }
 
-static int finish_list(struct rnode *dir, struct rcall *c, struct vec *seen, uint64_t *cursor, struct error *err)
+static int finish_list(struct rnode *dir, struct rcall *c, struct hash *seen, uint64_t *cursor, struct error *err)
 {
 	int r = remote_await(dir->r, c, err);
 
 	if (r < 0)
 		return r;
-	if (c->reply.type != P9_TLIST + 1 || !take_listing(dir, c, seen))
+	if (dir->gone)
+		return error_set(err, ESTALE, "it is not there any more");
+	if (c->reply.type != P9_TLIST + 1 || !take_listing(dir, c, seen) || hash_count(seen) > LISTING_MAX ||
+	    (c->reply.offset && !c->reply.data.n))
 		return error_set(err, EPROTO, "%s sent a listing that is none", dir->r->uri);
 	take_attr(dir, c, &c->reply.attr, dir->facets ? dir->facets : 1u << FACET_NAMES, P9_DIR);
 	*cursor = c->reply.offset;
@@ -406,24 +408,39 @@ static int finish_list(struct rnode *dir, struct rcall *c, struct vec *seen, uin
 
 int rnode_list(struct rnode *dir, struct error *err)
 {
-	struct vec seen = { 0 };
+	struct hash *seen;
 	uint64_t cursor = 0, news = UINT64_MAX;
 	int r = reach(dir, err);
 
 	if (r < 0 || dir->listed)
 		return r;
+	seen = hash_new();
 	do {
 		autorcall struct rcall *c = send_list(dir, cursor);
-		r = finish_list(dir, c, &seen, &cursor, err);
+		r = finish_list(dir, c, seen, &cursor, err);
 		if (r == 0 && news == UINT64_MAX)
 			news = c->news;
 	} while (r == 0 && cursor);
 	if (r == 0) {
-		drop_unseen(dir, &seen);
+		drop_unseen(dir, seen);
 		dir->listed = news == dir->r->news;
 	}
-	vec_clear(&seen, NULL);
+	hash_free(seen);
 	return r;
+}
+
+/* What came with the lookup of N: what is in it. */
+static void take_contents(struct rnode *n, struct rcall *list)
+{
+	autoerror struct error why = { 0 };
+	struct hash *seen = hash_new();
+	uint64_t cursor;
+
+	if (finish_list(n, list, seen, &cursor, &why) == 0 && !cursor) {
+		drop_unseen(n, seen);
+		n->listed = list->news == n->r->news;
+	}
+	hash_free(seen);
 }
 
 /* Looking up something that may be a directory asks for what is in it, too: whoever names it will go on. */
@@ -433,9 +450,7 @@ int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct
 	autorcall struct rcall *get = NULL, *list = NULL;
 	struct p9_msg l = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
 	struct rnode *n = rnode_child(dir, name);
-	struct vec seen = { 0 };
 	bool hidden = false;
-	uint64_t cursor;
 	int r;
 
 	if (n && n->attr_known) {
@@ -455,13 +470,15 @@ int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct
 	get = remote_send(dir->r, &m);
 	list = dir->kind == P9_DIR && !strchr(name, '.') ? remote_send(dir->r, &l) : NULL;
 	r = remote_await(dir->r, get, err);
-	if (r < 0) {
-		if (n && r == -ENOENT)
-			rnode_drop(n);
-		return r;
-	}
 	if (dir->gone)
 		return -ESTALE;
+	n = rnode_child(dir, name); /* it may have gone while we waited */
+	if (n && r == -ENOENT)
+		rnode_drop(n);
+	if (r == 0 && get->reply.type != P9_TGET + 1)
+		r = error_set(err, EPROTO, "%s answered what was not asked", dir->r->uri);
+	if (r < 0)
+		return r;
 	n = take_child(dir, name, &get->reply.qid);
 	n->hidden = hidden && dir->listed && dir->facets;
 	take_attr(n, get, &get->reply.attr, get->reply.flags, kind_in(get));
@@ -469,17 +486,12 @@ int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct
 		take_text(n, get, get->reply.data);
 	*out = n;
 	if (n->kind == P9_DIR && list) {
-		autoerror struct error why = { 0 };
 		autornode struct rnode *held = n;
 		rnode_ref(n);
-		if (finish_list(n, list, &seen, &cursor, &why) == 0 && !cursor) {
-			drop_unseen(n, &seen);
-			n->listed = list->news == n->r->news;
-		}
-		vec_clear(&seen, NULL);
-		(void)held;
+		take_contents(held, list);
+		r = n->gone ? -ESTALE : 0;
 	}
-	return 0;
+	return r;
 }
 
 int rnode_attr(struct rnode *n, struct error *err)
@@ -547,7 +559,7 @@ int rnode_greet(struct remote *r, struct error *err)
 	autorcall struct rcall *v = remote_send(r, &version), *a = remote_send(r, &attach), *w = remote_send(r, &watch),
 			       *l = remote_send(r, &list);
 	int64_t began = now_monotonic_ms();
-	struct vec seen = { 0 };
+	struct hash *seen;
 	uint64_t cursor;
 	int ret = remote_await(r, v, err);
 
@@ -556,6 +568,8 @@ int rnode_greet(struct remote *r, struct error *err)
 	if (v->reply.type != P9_TVERSION + 1 || !str_is(v->reply.version, P9_VERSION_OWN))
 		return error_set(err, EPROTO, "%s speaks '%.*s', which is not another domfs", r->uri,
 				 (int)v->reply.version.n, v->reply.version.p);
+	if (v->reply.msize < P9_MSIZE_MIN || v->reply.msize > P9_MSIZE_MAX)
+		return error_set(err, EPROTO, "%s has messages of %u bytes", r->uri, v->reply.msize);
 	r->msize = v->reply.msize;
 	r->own = true;
 	ret = remote_await(r, a, err);
@@ -566,11 +580,12 @@ int rnode_greet(struct remote *r, struct error *err)
 	ret = remote_await(r, w, err);
 	if (ret < 0)
 		return ret;
-	ret = finish_list(r->root, l, &seen, &cursor, err);
+	seen = hash_new();
+	ret = finish_list(r->root, l, seen, &cursor, err);
 	if (ret == 0) {
-		drop_unseen(r->root, &seen);
+		drop_unseen(r->root, seen);
 		r->root->listed = !cursor && l->news == r->news;
 	}
-	vec_clear(&seen, NULL);
+	hash_free(seen);
 	return ret;
 }

@@ -13,6 +13,7 @@
 #include "engine/offload.h"
 #include "engine/units.h"
 #include "remote.h"
+#include "tls.h"
 
 #define CONNECT_MS 15000 /* all addresses of a host together */
 #define ADDRESS_MS 6000	 /* one of several */
@@ -137,6 +138,7 @@ static int open_unix(const char *path, struct transport *t, struct error *err)
 
 static const struct scheme schemes[] = {
 	{ "ssh://", "ssh://[USER@]HOST[:PORT]", ssh_check, ssh_open },
+	{ "tls://", "tls://HOST[:PORT]/[?pkipath=DIR]", tls_check, tls_open },
 	{ "tcp://", "tcp://HOST:PORT", NULL, open_tcp },
 	{ "unix:", "unix:PATH", NULL, open_unix },
 };

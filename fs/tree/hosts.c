@@ -144,6 +144,15 @@ int hosts_open(struct error *err)
 	return store_load(KIND, load_one, NULL, err);
 }
 
+void hosts_stop(void)
+{
+	for (size_t i = 0; i < all.n; i++) {
+		struct host *h = all.at[i];
+
+		remote_free(take(&h->remote));
+	}
+}
+
 void hosts_close(void)
 {
 	while (all.n)
