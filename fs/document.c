@@ -3,6 +3,7 @@
  * A document that is being written: taken as a whole as soon as what was written is one complete document,
  * so that a shell's echo sees the error, else at flush or fsync.  What was not written to its end is dropped.
  */
+#include "act.h"
 #include "open.h"
 
 #include <fcntl.h>
@@ -130,7 +131,7 @@ static int draft_take(struct handle *h, const struct who *who, struct error *err
 	buf_add(&copy, d->text.p, d->text.n);
 	text = (struct str){ buf_text(&copy), copy.n };
 	d->busy = true;
-	r = at.slot->entry->store(&at, text, err);
+	r = act_store(&at, text, err);
 	d->busy = false;
 	task_wake_all(&d->idle);
 	if (cuts != d->cuts)

@@ -234,7 +234,7 @@ static bool listing_kept(const struct slot *s)
 	if (s->entry->dir &&
 	    s->entry->dir->settle) /* it is asked for anyway, and asked for with attributes it is much cheaper */
 		return false;
-	if (s->kind == OBJ_HOST)
+	if (s->kind == OBJ_HOST || s->entry->personal)
 		return false;
 	for (unsigned i = s->first; i < (unsigned)s->first + s->count; i++)
 		if (tree_slot(i)->entry->fleeting)

@@ -318,7 +318,7 @@ static struct object *top_of(const struct place *at)
 	struct object *top = at->obj;
 
 	while (top->kind != OBJ_DOMAIN && top->kind != OBJ_POOL && top->kind != OBJ_VOLUME && top->kind != OBJ_SECRET &&
-	       top->kind != OBJ_HOST && top->kind != OBJ_ROOT)
+	       top->kind != OBJ_HOST && top->kind != OBJ_CLIENT && top->kind != OBJ_ROOT)
 		top = top->parent ? top->parent : &root_object;
 	return top;
 }

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <sys/statfs.h>
 
+#include "fs/act.h"
 #include "fs/bytes.h"
 #include "fs/scratch.h"
 
@@ -211,11 +212,10 @@ int p9_setattr(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	r = may_set(&st, &f->who, m, err);
 	if (r == 0 && (m->flags & P9_SET_SIZE))
 		r = set_size(f, &at, m->size, err);
-	if (r == 0 && mask) {
-		char key[PATH_KEY_MAX];
-		struct object *top = place_key(&at, key);
-		access_set(top, key, slot_mode(at.slot), mask, &rights);
-	}
+	if (r == 0)
+		act_rights(&at, mask, &rights);
+	else if (mask)
+		act_refused(&at, "rights", NULL, r);
 	return r;
 }
 

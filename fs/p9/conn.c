@@ -7,6 +7,7 @@
 #include "p9.h"
 
 #include "engine/loop.h"
+#include "fs/clients.h"
 
 #define COMPLAIN_MS 1000
 #define SILENCE_MS  10000 /* who has attached nothing by then is not kept */
@@ -52,6 +53,7 @@ static void conn_unref(struct p9_conn *c)
 	if (--c->refs)
 		return;
 	hash_free(c->fids);
+	client_free(c->client);
 	buf_clear(&c->out);
 	free(c->peer);
 	free(c);
@@ -234,6 +236,7 @@ static void close_conn(struct p9_conn *c)
 	TAILQ_FOREACH(q, &c->reqs, list)
 		task_cancel(q->task);
 	p9_fids_clear(c);
+	client_gone(c->client);
 	if (c->ended)
 		c->ended(c->arg);
 	conn_unref(c);
@@ -338,13 +341,39 @@ static void on_silence(void *arg)
 		close_conn(c);
 }
 
+static unsigned fids_of(void *arg)
+{
+	const struct p9_conn *c = arg;
+
+	return hash_count(c->fids);
+}
+
+/* The connection may be the one that asks for it. */
+static void end_now(void *arg)
+{
+	struct p9_conn *c = arg;
+
+	close_conn(c);
+	conn_unref(c);
+}
+
+static void end_soon(void *arg)
+{
+	struct p9_conn *c = arg;
+
+	c->refs++;
+	loop_soon(end_now, c);
+}
+
 struct p9_conn *p9_serve(int in, int out, const struct who *who, const char *peer, void (*ended)(void *arg), void *arg)
 {
 	static uint32_t last_id;
 	struct p9_conn *c = xcalloc(1, sizeof(*c));
 
+	c->client = client_new(who, peer, end_soon, fids_of, c);
 	c->id = ++last_id;
 	c->who = *who;
+	c->who.connection = client_number(c->client);
 	c->root = who->uid == 0;
 	c->peer = xstrdup(peer);
 	c->refs = 1;

@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "fs/act.h"
 #include "fs/bytes.h"
 #include "fs/names.h"
 #include "fs/scratch.h"
@@ -106,6 +107,8 @@ int p9_open(struct p9_fid *f, uint32_t flags, struct error *err)
 	struct handle *h;
 	int r = open_allowed(&at, &f->who, flags, err);
 
+	if (r == -EACCES && writes(flags))
+		act_refused(&at, "write", NULL, r);
 	if (r == 0)
 		r = settle(&at, err);
 	if (r < 0 || slot_is_dir(at.slot))

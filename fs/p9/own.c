@@ -11,6 +11,7 @@
 #include "engine/domain.h"
 #include "engine/loop.h"
 #include "fs/guard.h"
+#include "fs/views.h"
 
 #define CONTENT_MAX 512		/* of a file, with the listing of its directory */
 #define LIST_ROOM   (16u << 10) /* of one node more than fits, with all that is said of it */
@@ -275,6 +276,14 @@ static void gone(struct object *o)
 
 static struct watcher watcher = { .changed = changed, .gone = gone };
 
+/* What C is told of it: of what one may not read no more than that it is otherwise who may.  0: nothing. */
+static uint32_t told(const struct p9_conn *c, uint64_t serial, uint32_t facets)
+{
+	const struct object *o = sees_all(&c->who) ? NULL : object_find(serial);
+
+	return !o || sees_object(&c->who, o) ? facets : facets & (F_ACCESS | F_NAMES);
+}
+
 /* Too far behind, or not listening: one record of serial 0, everything.  Then nothing more until there is something to take back again. */
 void p9_news_tell(struct p9_conn *c)
 {
@@ -293,9 +302,15 @@ void p9_news_tell(struct p9_conn *c)
 		p9_u32_add(&text, ~0u);
 	}
 	for (; from < news_end && !c->all_told; from++) {
-		p9_u64_add(&text, news[from % NEWS].serial);
-		p9_u32_add(&text, news[from % NEWS].facets);
+		uint64_t serial = news[from % NEWS].serial;
+		uint32_t facets = told(c, serial, news[from % NEWS].facets);
+		if (!facets && news[from % NEWS].facets)
+			continue;
+		p9_u64_add(&text, serial);
+		p9_u32_add(&text, facets);
 	}
+	if (!text.n)
+		return;
 	m.data = (struct str){ buf_text(&text), text.n };
 	p9_send(c, &m);
 }
