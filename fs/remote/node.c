@@ -558,7 +558,7 @@ int rnode_greet(struct remote *r, struct error *err)
 	struct p9_msg list = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
 	autorcall struct rcall *v = remote_send(r, &version), *a = remote_send(r, &attach), *w = remote_send(r, &watch),
 			       *l = remote_send(r, &list);
-	int64_t began = now_monotonic_ms();
+	int64_t began = now_realtime_ns();
 	struct hash *seen;
 	uint64_t cursor;
 	int ret = remote_await(r, v, err);
@@ -573,7 +573,7 @@ int rnode_greet(struct remote *r, struct error *err)
 	r->msize = v->reply.msize;
 	r->own = true;
 	ret = remote_await(r, a, err);
-	r->latency_us = (now_monotonic_ms() - began) * 1000;
+	r->latency_ns = now_realtime_ns() - began;
 	if (ret < 0)
 		return ret;
 	r->their_uid = a->reply.qid.version; /* our own ends say so there */

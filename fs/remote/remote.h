@@ -43,7 +43,7 @@ struct remote {
 	enum remote_state state;
 	char *error_text;	  /* why it is not connected */
 	struct transport carrier; /* by what it is, or was last */
-	int64_t latency_us;
+	int64_t latency_ns;
 	struct link *link;
 	bool own; /* the other end knows our messages */
 	uint32_t msize;

@@ -41,6 +41,8 @@ static void on_state(struct remote *r)
 {
 	struct host *h = r->owner;
 
+	if (r->state == REMOTE_CONNECTED)
+		free(take(&h->error_text)); /* what was wrong before */
 	object_changed(&h->obj, 1u << FACET_STATE | 1u << FACET_ERROR | 1u << FACET_NAMES);
 	event_emit("host", h->obj.name, remote_state_names[r->state], r->error_text ? "%s" : NULL, r->error_text);
 }
@@ -254,7 +256,7 @@ static int latency_show(const struct place *at, struct buf *out, struct error *e
 {
 	const struct host *h = host_of(at->obj);
 
-	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_us * 1000 : 0);
+	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_ns : 0);
 	return 0;
 }
 
