@@ -3,6 +3,8 @@
  * hosts/NAME/: other hosts.  Beside the files of this table such a directory shows the root of the other tree (fuse_attr.c).  Its definition
  * is its uri; only its owner goes in, as whoever does acts there with the rights of that connection.
  */
+#include <unistd.h>
+
 #include "fs/hosts.h"
 #include "engine/event.h"
 #include "engine/record.h"
@@ -209,12 +211,18 @@ static int uri_show(const struct place *at, struct buf *out, struct error *err u
 	return show_line(out, host_of(at->obj)->uri);
 }
 
+/* A uri names keys, configurations and commands that are used with the rights of domfs itself. */
 static int uri_store(const struct place *at, struct str text, struct error *err)
 {
 	struct host *h = host_of(at->obj);
 	autofree char *uri = xstrndup(text.p, text.n);
 	int r = *uri ? remote_check(uri, err) : 0;
 
+	if (at->who && at->who->uid != 0 && at->who->uid != geteuid())
+		return error_set(err, EACCES,
+				 "%s: uri: domfs connects with the keys of uid %u, so only he says where to: mount that "
+				 "host yourself (domfs mount %s DIRECTORY)",
+				 h->obj.name, geteuid(), uri);
 	if (r < 0 || str_eq(uri, h->uri))
 		return r < 0 ? error_in(err, r, "%s: uri", h->obj.name) : 0;
 	r = save(h, uri, true, err);
