@@ -5,10 +5,10 @@
  */
 #include <unistd.h>
 
-#include "fs/hosts.h"
 #include "engine/event.h"
 #include "engine/record.h"
 #include "engine/store.h"
+#include "fs/hosts.h"
 #include "tree.h"
 
 #define KIND	  "hosts"
@@ -221,10 +221,11 @@ static int uri_store(const struct place *at, struct str text, struct error *err)
 	int r = *uri ? remote_check(uri, err) : 0;
 
 	if (at->who && at->who->uid != 0 && at->who->uid != geteuid())
-		return error_set(err, EACCES,
-				 "%s: uri: domfs connects with the keys of uid %u, so only he says where to: mount that "
-				 "host yourself (domfs mount %s DIRECTORY)",
-				 h->obj.name, geteuid(), uri);
+		return error_set(
+			err, EACCES,
+			"%s: uri: domfs connects with the keys of uid %u, so only he says where to: mount that "
+			"host yourself (domfs mount %s DIRECTORY)",
+			h->obj.name, geteuid(), uri);
 	if (r < 0 || str_eq(uri, h->uri))
 		return r < 0 ? error_in(err, r, "%s: uri", h->obj.name) : 0;
 	r = save(h, uri, true, err);
