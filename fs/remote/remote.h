@@ -70,6 +70,8 @@ struct remote {
 
 struct remote *remote_new(const char *uri); /* nothing is connected yet; -EINVAL in remote_check */
 int remote_check(const char *uri, struct error *err);
+/* An ordinary user's connection: what is the login's there is shown as his here.  On the same host (unix:) users are the same. */
+void remote_map(struct remote *r);
 void remote_unref(struct remote *r);
 void remote_free(struct remote *r); /* ends it; NULL is fine */
 void remote_start(

@@ -53,6 +53,7 @@ static void connect_to(struct host *h)
 	if (!h->uri)
 		return;
 	h->remote = remote_new(h->uri);
+	remote_map(h->remote);
 	h->remote->on_state = on_state;
 	h->remote->owner = h;
 	remote_start(h->remote);
