@@ -85,9 +85,9 @@ static void add_signs(const struct place *at, struct p9_attr *a)
 	size_t n;
 
 	if (!top->access || !access_acl(top, key, &n))
-		a->valid |= P9_ATTR_NO_ACL;
+		a->gen |= P9_ATTR_NO_ACL;
 	if (is_complete(at->slot))
-		a->valid |= P9_ATTR_COMPLETE;
+		a->gen |= P9_ATTR_COMPLETE;
 }
 
 /* As our own ends are told. */

@@ -502,7 +502,7 @@ void remote_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t si
 	struct rnode *n = front_node(ino);
 	struct call *c;
 
-	if (!n || strcmp(name, "system.posix_acl_access") || (rnode_fresh(n) && (n->attr.valid & P9_ATTR_NO_ACL))) {
+	if (!n || strcmp(name, "system.posix_acl_access") || (rnode_fresh(n) && (n->attr.gen & P9_ATTR_NO_ACL))) {
 		fuse_reply_err(req, n ? ENODATA : ESTALE);
 		return;
 	}

@@ -468,7 +468,7 @@ int rnode_find(struct rnode *dir, const char *name, struct rnode **out)
 
 	if (n && (rnode_fresh(n) || (dir->listed && !n->hidden)))
 		return 0;
-	return !n && dir->listed && (dir->attr.valid & P9_ATTR_COMPLETE) ? -ENOENT : -EAGAIN;
+	return !n && dir->listed && (dir->attr.gen & P9_ATTR_COMPLETE) ? -ENOENT : -EAGAIN;
 }
 
 /* Looking up something that may be a directory asks for what is in it, too: whoever names it will go on. */
