@@ -69,7 +69,7 @@ static uint32_t kept_facets(const struct slot *s)
 /* Nothing in it is hidden, made by an editor, or there since somebody else put it there. */
 static bool is_complete(const struct slot *s)
 {
-	if (!slot_is_dir(s) || s->entry->dir->settle)
+	if (!slot_is_dir(s) || (s->entry->dir && s->entry->dir->settle))
 		return false;
 	for (unsigned i = s->first; i < (unsigned)s->first + s->count; i++)
 		if (tree_slot(i)->entry->hidden || tree_slot(i)->entry->kind == ENTRY_DOC)
