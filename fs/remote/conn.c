@@ -130,6 +130,8 @@ struct rcall *remote_send(struct remote *r, struct p9_msg *m)
 	hash_put_u64(r->calls, c->tag, c);
 	p9_encode(m, &bytes);
 	link_send(r->link, &bytes);
+	if (!c->safe)
+		r->changed_ms = now_monotonic_ms();
 	return c;
 }
 
@@ -256,6 +258,8 @@ static void on_message(void *arg, struct str bytes)
 	c->news = r->news;
 	if (m.type == P9_TWATCH + 1)
 		r->watch_tag = m.tag;
+	if (!c->safe)
+		r->changed_ms = r->heard_ms;
 	finish(c, 0);
 }
 

@@ -88,7 +88,7 @@ static int run_open(struct call *c, struct error *err)
 	struct rhandle *h = c->rh;
 	int r = 0;
 
-	if (!h->n->attr_known)
+	if (!rnode_fresh(h->n))
 		r = rnode_attr(h->n, err); /* what kind of file it is */
 	if (r == 0 && opened_there(h->n, h->flags))
 		r = open_fid(h, err);
@@ -294,7 +294,7 @@ static int run_flush(struct call *c, struct error *err)
 	autorcall struct rcall *got = NULL;
 	int r = remote_call(h->n->r, &m, &got, err);
 
-	h->n->text_known = h->n->attr_known = false;
+	rnode_stale(h->n);
 	if (rnode_invalidate)
 		rnode_invalidate(h->n);
 	return r;
