@@ -8,7 +8,8 @@ that adopts whatever the program leaves running (PR_SET_CHILD_SUBREAPER), so tha
 guest which outlives its test is found without knowing its name.  What is left behind, processes or
 mounts, is removed and counts as a failure.
 
-Comments among a script's first lines:  "# timeout: SECONDS" (else 120), "# asan: no".
+Comments among a script's first lines:  "# timeout: SECONDS" (else 120), "# asan: no",
+"# over: no, REASON" (a script of tests/tree that cannot run through a client on a socket).
 """
 import argparse
 import ctypes
@@ -126,15 +127,16 @@ def keep(timeout, tmp, command):
 # --- what there is to run ---
 
 class Test:
-    def __init__(self, name, command, build=None, asan=False, comments=None):
-        self.name = name + (' (asan)' if asan else '')
-        self.command, self.build, self.asan = command, build, asan
+    def __init__(self, name, command, build=None, asan=False, comments=None, over=None):
+        self.name = name + (' (asan)' if asan else '') + (' (over %s)' % over if over else '')
+        self.command, self.build, self.asan, self.over = command, build, asan, over
         self.timeout = TIMEOUT
         text = read(comments)[:3000] if comments else ''
         found = re.search(r'^# timeout: (\d+)', text, re.M)
         if found:
             self.timeout = int(found[1])
         self.no_asan = re.search(r'^# asan: no', text, re.M) is not None
+        self.no_over = re.search(r'^# over: no', text, re.M) is not None
         if asan:
             self.timeout *= 2
 
@@ -173,12 +175,16 @@ def collect(builds, fast):
             line = '"$0" "$@" && echo "ok 1 - %d seeds" || echo "not ok 1 - status $?"; echo 1..1'
             tests.append(Test('fuzz/' + name, ['sh', '-c', line % len(seeds), path] + seeds,
                               build, bool(asan)))
-        for folder in ('qemu', 'tree'):
+        for folder in ('qemu', 'remote', 'tree'):
             for path in scripts(folder):
                 test = Test('%s/%s' % (folder, os.path.basename(path)), [path], build,
                             bool(asan), path)
                 if not (asan and (test.no_asan or (fast and folder == 'qemu'))):
                     tests.append(test)
+    for path in scripts('tree'):    # the same tree through a client on a socket
+        test = Test('tree/' + os.path.basename(path), [path], builds[0], False, path, 'unix')
+        if not test.no_over:
+            tests.append(test)
     return tests
 
 
@@ -236,6 +242,9 @@ def start(test, tmp):
         env['DOMFS'] = os.path.abspath(os.path.join(test.build, 'domfs'))
     if test.asan:
         env['DOMFS_ASAN'] = '1'
+    env.pop('DOMFS_OVER', None)
+    if test.over:
+        env['DOMFS_OVER'] = test.over
     test.began = time.time()
     with open(tmp + '.out', 'wb') as out:
         test.keeper = subprocess.Popen(

@@ -1,6 +1,7 @@
 #!/bin/sh
 # Owner, group, mode and ACL of a domain and its files decide, for two unprivileged users, and persist; passwords are shown to the owner only.
 # timeout: 120
+# over: no, acts as several users, and a client is one
 . "$(dirname "$0")/../lib.sh"
 require root 'acts as several users'
 require setfacl

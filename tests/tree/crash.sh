@@ -2,6 +2,7 @@
 # domfs killed, and made to fail, at each step of mkdir, define, mv, rmdir, start, stop, plug and unplug: afterwards the old or the new is
 # there, whole, and can be ended and removed.
 # timeout: 400
+# over: no, counts the steps of one process
 . "$(dirname "$0")/../lib.sh"
 
 d=$M/domains/web

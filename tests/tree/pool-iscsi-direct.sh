@@ -1,6 +1,7 @@
 #!/bin/sh
 # A pool of type iscsi-direct against a real target: LUNs are listed, read, written and wiped without any help of the kernel; CHAP by a secret.
 # timeout: 120
+# over: no, is about the servers of others
 . "$(dirname "$0")/../lib.sh"
 require tgtd 'apt-get install tgt'
 require tgtadm

@@ -1,6 +1,7 @@
 #!/bin/sh
 # What a user makes in a pool is made with his rights: nothing can be read by way of an image that he could not read himself.
 # timeout: 120
+# over: no, acts as several users, and a client is one
 . "$(dirname "$0")/../lib.sh"
 require root 'acts as several users'
 require setpriv

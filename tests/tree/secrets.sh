@@ -1,6 +1,7 @@
 #!/bin/sh
 # Secrets: made, given a value, read by those who may, kept over a crash or not at all, and told to nobody else.
 # timeout: 120
+# over: no, acts as several users, and a client is one
 . "$(dirname "$0")/../lib.sh"
 require root 'other users'
 require setpriv
