@@ -89,7 +89,8 @@ int volume_create(struct volume *v, struct doc *xml, const struct who *who,
 
 /* ---- volume_users.c ---- */
 
-int pool_check_users(struct pool *p, struct error *err); /* -EBUSY: a guest that claims nothing has one of its volumes */
+int pool_check_users(struct pool *p,
+		     struct error *err); /* -EBUSY: a guest that claims nothing has one of its volumes */
 
 /* ---- volume_data.c ---- */
 

@@ -459,7 +459,7 @@ bool rnode_fresh(const struct rnode *n)
 {
 	/* an answer to what is asked now would be half a round trip old, as that one was */
 	return n->attr_known ||
-	       (n->told_ms > n->r->changed_ms && now_monotonic_ms() - n->told_ms < 2 * n->r->latency_us / 1000);
+	       (n->told_ms > n->r->changed_ms && now_monotonic_ms() - n->told_ms < 2 * n->r->latency_ns / 1000000);
 }
 
 int rnode_find(struct rnode *dir, const char *name, struct rnode **out)
@@ -527,7 +527,7 @@ static bool is_sweep(struct rnode *dir)
 {
 	int64_t now = now_monotonic_ms();
 
-	dir->missed = now - dir->missed_ms < SWEEP_MS + 2 * dir->r->latency_us / 1000 ? dir->missed + 1 : 0;
+	dir->missed = now - dir->missed_ms < SWEEP_MS + 2 * dir->r->latency_ns / 1000000 ? dir->missed + 1 : 0;
 	dir->missed_ms = now;
 	return dir->missed > dir->order.n / 256;
 }
