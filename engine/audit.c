@@ -15,6 +15,7 @@
 #include "units.h"
 
 #define RING_BYTES (128u << 10)
+#define RETRY_MS   2000
 #define WRITE_MS   30000 /* a disk that hangs: what comes meanwhile is kept */
 #define NAME_MS	   300000
 #define NAMES_MAX  1024
@@ -25,6 +26,7 @@ static char *log_path;
 static struct worker *worker;
 static struct buf pending;
 static uint64_t lost; /* lines that had no room */
+static struct loop_timer *again;
 static bool pumping, failing;
 static unsigned hanging; /* batches that nobody waits for any more: the file is the worker's */
 
@@ -166,6 +168,8 @@ static void told(int r)
 	errors_add(NULL, "host/access/log", &err);
 }
 
+static void try_again(void *arg);
+
 static void pump(void *arg unused)
 {
 	int r = 0;
@@ -187,14 +191,22 @@ static void pump(void *arg unused)
 		told(r);
 	}
 	pumping = false;
+	if (pending.n && log_path && !again)
+		again = loop_timer(RETRY_MS, try_again, NULL);
 }
 
 static void start_pump(void *arg unused)
 {
-	if (log_path)
+	pumping = log_path != NULL;
+	if (pumping)
 		task_start(pump, NULL);
-	else
-		pumping = false;
+}
+
+static void try_again(void *arg unused)
+{
+	again = NULL;
+	if (!pumping)
+		start_pump(NULL);
 }
 
 /* ---- a line ---- */
@@ -317,6 +329,7 @@ void audit_close(void)
 {
 	if (!log_path)
 		return;
+	loop_untimer(take(&again));
 	worker_free(take(&worker));
 	if (pending.n && !hanging) {
 		tell_lost(&pending);

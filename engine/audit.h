@@ -8,7 +8,7 @@
  * control characters are %XX but in WHAT, where they are blanks.
  *
  * Lines are handed to a worker, which writes what came meanwhile at once; nobody waits for it.  What cannot be written is kept (at most
- * AUDIT_PENDING_MAX bytes) and tried again with the next line; `errors` tells it once, and the log itself how many lines it lost.
+ * AUDIT_PENDING_MAX bytes) and tried again with the next line and every few seconds; `errors` tells it once, and the log itself how many lines it lost.
  */
 #ifndef DOMFS_AUDIT_H
 #define DOMFS_AUDIT_H

@@ -384,3 +384,11 @@ void place_stat(const struct place *at, struct stat *st)
 	st->st_gid = r.gid;
 	st->st_mode = r.mode | (slot_is_dir(at->slot) ? S_IFDIR : S_IFREG);
 }
+
+const struct dir_type *place_counted(const struct place *at)
+{
+	for (const struct slot *s = at->slot; s->number; s = tree_slot(s->parent))
+		if (s->entry->dir && s->entry->dir->statfs)
+			return s->entry->dir;
+	return NULL;
+}

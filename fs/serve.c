@@ -172,16 +172,11 @@ static void connect_and_mount(void *arg unused)
 	end();
 }
 
-/* What is the login's there is the user's here; on the same host users are the same. */
 static void open_client(const char *uri)
 {
 	remote_root = remote_new(uri);
 	remote_root->refs++;
-	if (!config.root && !str_starts(uri, "unix:")) {
-		remote_root->mapped = true;
-		remote_root->map_uid = getuid();
-		remote_root->map_gid = getgid();
-	}
+	remote_map(remote_root);
 	remote_start(remote_root);
 	task_start(connect_and_mount, NULL);
 }

@@ -221,14 +221,24 @@ int p9_setattr(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 
 int p9_statfs(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
+	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
 	autofid struct p9_fid *f = NULL;
+	struct place at;
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
 	if (r < 0)
 		return r;
+	at = p9_place(f);
+	if (!f->scratch && place_counted(&at))
+		place_counted(&at)->statfs(&at, SETTLE_MS, &st);
 	out->fs_type = V9FS_MAGIC;
-	out->bsize = 4096;
-	out->namelen = 255;
+	out->bsize = st.f_frsize; /* Linux shows one size for both */
+	out->blocks = st.f_blocks;
+	out->bfree = st.f_bfree;
+	out->bavail = st.f_bavail;
+	out->files = st.f_files;
+	out->ffree = st.f_ffree;
+	out->namelen = st.f_namemax;
 	return 0;
 }
 

@@ -7,11 +7,12 @@
 #include "engine/units.h"
 #include "node_private.h"
 
-#define GET_MAX	    (256u << 10)
-#define TEXT_MAX    4096    /* of a file, with its attributes */
-#define SWEEP_MS    50	    /* between two questions */
-#define ALONG_MAX   64	    /* entries of a directory that is asked for with its attributes */
-#define LISTING_MAX 1000000 /* entries of a directory: what says more is no tree */
+#define GET_MAX	      (256u << 10)
+#define TEXT_MAX      4096 /* of a file, with its attributes */
+#define WINDOW_MAX_MS 1000
+#define SWEEP_MS      50      /* between two questions */
+#define ALONG_MAX     64      /* entries of a directory that is asked for with its attributes */
+#define LISTING_MAX   1000000 /* entries of a directory: what says more is no tree */
 
 static int reach(struct rnode *n, struct error *err)
 {
@@ -84,11 +85,18 @@ static void take_contents(struct rnode *n, struct rcall *list)
 	hash_free(seen);
 }
 
+/* Two round trips; never long, as the clock may have been set while the latency was measured. */
+static int64_t window_ms(const struct remote *r)
+{
+	int64_t ms = 2 * r->latency_ns / 1000000;
+
+	return ms < 0 ? 0 : ms > WINDOW_MAX_MS ? WINDOW_MAX_MS : ms;
+}
+
 bool rnode_fresh(const struct rnode *n)
 {
 	/* an answer to what is asked now would be half a round trip old, as that one was */
-	return n->attr_known ||
-	       (n->told_ms > n->r->changed_ms && now_monotonic_ms() - n->told_ms < 2 * n->r->latency_us / 1000);
+	return n->attr_known || (n->told_ms > n->r->changed_ms && now_monotonic_ms() - n->told_ms < window_ms(n->r));
 }
 
 int rnode_find(struct rnode *dir, const char *name, struct rnode **out)
@@ -156,7 +164,7 @@ static bool is_sweep(struct rnode *dir)
 {
 	int64_t now = now_monotonic_ms();
 
-	dir->missed = now - dir->missed_ms < SWEEP_MS + 2 * dir->r->latency_us / 1000 ? dir->missed + 1 : 0;
+	dir->missed = now - dir->missed_ms < SWEEP_MS + window_ms(dir->r) ? dir->missed + 1 : 0;
 	dir->missed_ms = now;
 	return dir->missed > dir->order.n / 256;
 }
@@ -240,7 +248,7 @@ int rnode_greet(struct remote *r, struct error *err)
 	struct p9_msg list = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
 	autorcall struct rcall *v = remote_send(r, &version), *a = remote_send(r, &attach), *w = remote_send(r, &watch),
 			       *l = remote_send(r, &list);
-	int64_t began = now_monotonic_ms();
+	int64_t began = now_realtime_ns();
 	struct hash *seen;
 	uint64_t cursor;
 	int ret = remote_await(r, v, err);
@@ -255,7 +263,7 @@ int rnode_greet(struct remote *r, struct error *err)
 	r->msize = v->reply.msize;
 	r->own = true;
 	ret = remote_await(r, a, err);
-	r->latency_us = (now_monotonic_ms() - began) * 1000;
+	r->latency_ns = now_realtime_ns() - began;
 	if (ret < 0)
 		return ret;
 	r->their_uid = a->reply.qid.version; /* our own ends say so there */

@@ -40,6 +40,13 @@ struct remote *remote_new(const char *uri)
 	return r;
 }
 
+void remote_map(struct remote *r)
+{
+	r->mapped = geteuid() != 0 && !str_starts(r->uri, "unix:");
+	r->map_uid = geteuid();
+	r->map_gid = getegid();
+}
+
 void remote_unref(struct remote *r)
 {
 	if (--r->refs)

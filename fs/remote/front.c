@@ -234,6 +234,35 @@ void remote_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, st
 	call_start(c);
 }
 
+static int run_statfs(struct call *c, struct error *err)
+{
+	struct p9_msg m = { .type = P9_TSTATFS, .fid = remote_fid(c->remote->r) };
+	autorcall struct rcall *reply = NULL;
+	int r = front_on_fid(c->remote, m.fid, &m, &reply, err);
+
+	if (r < 0)
+		return r;
+	c->statfs = (struct statvfs){ .f_bsize = reply->reply.bsize,
+				      .f_frsize = reply->reply.bsize,
+				      .f_blocks = reply->reply.blocks,
+				      .f_bfree = reply->reply.bfree,
+				      .f_bavail = reply->reply.bavail,
+				      .f_files = reply->reply.files,
+				      .f_ffree = reply->reply.ffree,
+				      .f_namemax = reply->reply.namelen };
+	return 0;
+}
+
+static void reply_statfs(struct call *c)
+{
+	fuse_reply_statfs(c->req, &c->statfs);
+}
+
+void remote_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	run_on(req, ino, run_statfs, reply_statfs);
+}
+
 static int run_readlink(struct call *c, struct error *err)
 {
 	return rnode_text(c->remote, &c->data, err);

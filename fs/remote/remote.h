@@ -47,7 +47,7 @@ struct remote {
 	enum remote_state state;
 	char *error_text;	  /* why it is not connected */
 	struct transport carrier; /* by what it is, or was last */
-	int64_t latency_us;
+	int64_t latency_ns;
 	struct link *link;
 	bool own; /* the other end knows our messages */
 	uint32_t msize;
@@ -75,6 +75,8 @@ struct remote {
 
 struct remote *remote_new(const char *uri); /* nothing is connected yet; -EINVAL in remote_check */
 int remote_check(const char *uri, struct error *err);
+/* An ordinary user's connection: what is the login's there is shown as his here.  On the same host (unix:) users are the same. */
+void remote_map(struct remote *r);
 void remote_unref(struct remote *r);
 void remote_free(struct remote *r); /* ends it; NULL is fine */
 void remote_start(

@@ -5,10 +5,10 @@
  */
 #include <unistd.h>
 
-#include "fs/hosts.h"
 #include "engine/event.h"
 #include "engine/record.h"
 #include "engine/store.h"
+#include "fs/hosts.h"
 #include "tree.h"
 
 #define KIND	  "hosts"
@@ -41,6 +41,8 @@ static void on_state(struct remote *r)
 {
 	struct host *h = r->owner;
 
+	if (r->state == REMOTE_CONNECTED)
+		free(take(&h->error_text)); /* what was wrong before */
 	object_changed(&h->obj, 1u << FACET_STATE | 1u << FACET_ERROR | 1u << FACET_NAMES);
 	event_emit("host", h->obj.name, remote_state_names[r->state], r->error_text ? "%s" : NULL, r->error_text);
 }
@@ -51,6 +53,7 @@ static void connect_to(struct host *h)
 	if (!h->uri)
 		return;
 	h->remote = remote_new(h->uri);
+	remote_map(h->remote);
 	h->remote->on_state = on_state;
 	h->remote->owner = h;
 	remote_start(h->remote);
@@ -219,10 +222,11 @@ static int uri_store(const struct place *at, struct str text, struct error *err)
 	int r = *uri ? remote_check(uri, err) : 0;
 
 	if (at->who && at->who->uid != 0 && at->who->uid != geteuid())
-		return error_set(err, EACCES,
-				 "%s: uri: domfs connects with the keys of uid %u, so only he says where to: mount that "
-				 "host yourself (domfs mount %s DIRECTORY)",
-				 h->obj.name, geteuid(), uri);
+		return error_set(
+			err, EACCES,
+			"%s: uri: domfs connects with the keys of uid %u, so only he says where to: mount that "
+			"host yourself (domfs mount %s DIRECTORY)",
+			h->obj.name, geteuid(), uri);
 	if (r < 0 || str_eq(uri, h->uri))
 		return r < 0 ? error_in(err, r, "%s: uri", h->obj.name) : 0;
 	r = save(h, uri, true, err);
@@ -254,7 +258,7 @@ static int latency_show(const struct place *at, struct buf *out, struct error *e
 {
 	const struct host *h = host_of(at->obj);
 
-	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_us * 1000 : 0);
+	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_ns : 0);
 	return 0;
 }
 

@@ -239,6 +239,8 @@ def all_states(a, near, other, lv, rtt):
     relay = other.relays[rtt]
     cold = Figures(relay, 3).add('domfs', lambda: cat_all(near.dir), near.again)
     warm = Figures(relay, 3).add('domfs', lambda: cat_all(near.dir))
+    cold.add('domfs, cat list', lambda: cat(near.dir + '/list'), near.again)
+    warm.add('domfs, cat list', lambda: cat(near.dir + '/list'))
     if lv:
         s = Shell(lv.uri(other, rtt))
         for f in (cold, warm):
