@@ -108,7 +108,7 @@ int remote_call(struct remote *r, struct p9_msg *m, struct rcall **out, struct e
 uint32_t remote_fid(struct remote *r);
 void remote_clunk(struct remote *r, uint32_t fid); /* waits for nothing */
 
-/* ---- node.c ---- */
+/* ---- node.c, ask.c ---- */
 
 struct rnode *rnode_of_ino(uint64_t ino); /* NULL: gone */
 uint64_t rnode_ino(const struct rnode *n);
