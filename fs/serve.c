@@ -49,6 +49,7 @@ static void end(void)
 	ending = true;
 	listen_close();
 	pools_flush();
+	hosts_disconnect();
 	remote_free(remote_root); /* serve() has a reference of its own */
 	notify_end_waits(ECONNABORTED);
 	drain(NULL);

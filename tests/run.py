@@ -175,7 +175,7 @@ def collect(builds, fast):
             line = '"$0" "$@" && echo "ok 1 - %d seeds" || echo "not ok 1 - status $?"; echo 1..1'
             tests.append(Test('fuzz/' + name, ['sh', '-c', line % len(seeds), path] + seeds,
                               build, bool(asan)))
-        for folder in ('qemu', 'tree'):
+        for folder in ('qemu', 'remote', 'tree'):
             for path in scripts(folder):
                 test = Test('%s/%s' % (folder, os.path.basename(path)), [path], build,
                             bool(asan), path)

@@ -99,7 +99,8 @@ static int open_unix(const char *path, int *fd, struct error *err)
 		return error_set(err, ENAMETOOLONG, "'%s': the path of a socket has at most %zu bytes", path,
 				 sizeof(a.sun_path) - 1);
 	strcpy(a.sun_path, path);
-	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0);
+	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
+		     0); /* one that accepts nobody is not waited for */
 	if (*fd < 0 || connect(*fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
 		int code = errno;
 		base_close_p(fd);

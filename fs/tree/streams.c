@@ -29,6 +29,11 @@ static ssize_t events_read(struct handle *h, uint64_t off, char *out, size_t n)
 	return text_read(h, &events_ring, off, out, n);
 }
 
+static const struct ring *events_of(const struct object *o unused)
+{
+	return &events_ring;
+}
+
 static bool events_ready(struct handle *h)
 {
 	return ring_more(h, &events_ring);
@@ -44,6 +49,7 @@ const struct stream_ops events_stream = {
 	.read = events_read,
 	.ready = events_ready,
 	.size = events_size,
+	.ring = events_of,
 };
 
 static int errors_open(const struct place *at unused, struct handle *h, struct error *err unused)
@@ -55,6 +61,11 @@ static int errors_open(const struct place *at unused, struct handle *h, struct e
 static ssize_t errors_read(struct handle *h, uint64_t off, char *out, size_t n)
 {
 	return text_read(h, &errors_ring, off, out, n);
+}
+
+static const struct ring *errors_of(const struct object *o unused)
+{
+	return &errors_ring;
 }
 
 static bool errors_ready(struct handle *h)
@@ -72,6 +83,7 @@ const struct stream_ops errors_stream = {
 	.read = errors_read,
 	.ready = errors_ready,
 	.size = errors_size,
+	.ring = errors_of,
 };
 
 static const struct ring *console_ring(const struct object *o)
@@ -116,6 +128,7 @@ const struct stream_ops console_log_stream = {
 	.read = console_log_read,
 	.ready = console_ready,
 	.size = console_log_size,
+	.ring = console_ring,
 };
 
 static int console_open(const struct place *at, struct handle *h, struct error *err)
@@ -163,6 +176,7 @@ const struct stream_ops console_stream = {
 	.read = console_read,
 	.ready = console_ready,
 	.write = console_put,
+	.ring = console_ring,
 	.release = console_release_handle,
 };
 
