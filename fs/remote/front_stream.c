@@ -8,10 +8,15 @@
 #include "engine/units.h"
 #include "front_private.h"
 
+static bool is_console(const struct rhandle *h)
+{
+	return !strcmp(h->n->name, "console");
+}
+
 /* Read-write, as the tree's own; a console's reader waits in any case. */
 bool front_follows(const struct rhandle *h)
 {
-	return !h->by_offset && ((h->flags & O_ACCMODE) == O_RDWR || !strcmp(h->n->name, "console"));
+	return !h->by_offset && ((h->flags & O_ACCMODE) == O_RDWR || is_console(h));
 }
 
 /* Lost is what was between the place that was asked for and AT of the ring ID. */
@@ -110,7 +115,8 @@ int front_next(struct call *c, struct error *err)
 	size_t n;
 	int ret;
 
-	if (c->off != h->offset) { /* a reader who seeks sees a file that begins where it began when it was opened */
+	if (c->off != h->offset &&
+	    !is_console(h)) { /* a reader who seeks sees a file that begins where it began when it was opened */
 		h->by_offset = true;
 		buf_clear(&h->text);
 		remote_clunk(h->n->r, h->fid);

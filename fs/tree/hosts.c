@@ -49,6 +49,8 @@ static void on_state(struct remote *r)
 	struct host *h = r->owner;
 	bool same = h->told == r->state && str_eq(h->told_why, r->error_text);
 
+	if (r->state == REMOTE_CONNECTED)
+		free(take(&h->error_text)); /* of an attempt that failed */
 	object_changed(&h->obj, 1u << FACET_ERROR | (same ? 0 : 1u << FACET_STATE | 1u << FACET_NAMES));
 	if (same)
 		return;
@@ -107,6 +109,26 @@ void host_set_error(struct object *o, const char *text)
 	free(h->error_text);
 	h->error_text = xstrdup(text);
 	object_changed(o, 1u << FACET_ERROR);
+}
+
+static void add_path(const struct rnode *n, struct buf *path)
+{
+	if (!n->parent)
+		return;
+	add_path(n->parent, path);
+	buf_printf(path, "/%s", n->name);
+}
+
+void host_failed(const struct rnode *n, const struct who *who, const struct error *err)
+{
+	const struct host *h = n->r->owner;
+	autobuf struct buf path = { 0 };
+
+	if (!h || n->r->closing || n->gone || (err->code != EIO && err->code != EHOSTUNREACH))
+		return;
+	buf_printf(&path, "hosts/%s", h->obj.name);
+	add_path(n, &path);
+	errors_add(who, buf_text(&path), err);
 }
 
 /* ---- kept ---- */
