@@ -256,10 +256,9 @@ wait_for 10 settled
 # streams
 cat <> "$r/events" > "$TMP/events.out" 2> "$TMP/events.err" &
 events=$!
-exec 5<> "$r/domains/x/console"
-cat <&5 > "$TMP/console.out" 2> "$TMP/console.err" &
+cat "$r/domains/x/console" > "$TMP/console.out" 2> "$TMP/console.err" &
 console=$!
-echo 'hello one' >&5
+echo 'hello one' > "$d/console"
 ok 'a console is followed' wait_for 10 grep -q 'hello one' "$TMP/console.out"
 same() { [ "$(tail -n 1 "$TMP/events.out")" = "$(tail -n 1 "$M/hosts/direct/events")" ]; }
 ok 'events are followed' wait_for 10 same
@@ -287,10 +286,9 @@ gaps() { awk 'NR > 1 && $1 != last + 1 { print "after " last ": " $1 } { last = 
 is "$(gaps "$TMP/events.out")" '' 'no number is missing or doubled'
 from=$(head -n 1 "$TMP/events.out")
 is "$(cat "$TMP/events.out")" "$(grep -A100000 -Fx -e "$from" "$M/hosts/direct/events")" 'the same bytes as those of a reader that was not cut off'
-echo 'hello two' >&5
-ok 'a console goes on, too, both ways' wait_for 20 grep -q 'hello two' "$TMP/console.out"
+echo 'hello two' > "$d/console"
+ok 'a console goes on, too' wait_for 20 grep -q 'hello two' "$TMP/console.out"
 is "$(grep -c 'hello one' "$TMP/console.out")" "$(grep -c 'hello one' "$d/console.log")" 'what it had said is not said again'
-exec 5>&-
 
 ok 'poll(2) of a follower lives over it' timeout 60 python3 - "$r" "$d" "$relay" <<'PY'
 import os, select, signal, sys, threading, time
