@@ -392,7 +392,7 @@ kill -STOP "$far2"
 wait_for 20 state_is n200 lost
 is "$(ls "$M/hosts" | grep -c '^n')" 200 '200 hosts, 20 of them dead'
 many=$(python3 "$TMP/look.py" "$M" "$(living 1 180)")
-ok "all are listed and the living asked at full speed ($many us for each, $few when there were ten)" test "$many" -lt $((few * 4))
+ok "all are listed and the living asked at full speed ($many us for each, $few when there were ten)" test "$many" -lt $((few * 8))
 m1=$(memory)
 ok "in bounded memory ($(((m1 - m0) / 190)) KiB for each)" test "$m1" -lt $((m0 + 190 * 300))
 t=$(took timeout 60 cat "$M/hosts/n181/domains/x/state" "$M/hosts/n195/domains/x/state" "$M/hosts/n200/version")
