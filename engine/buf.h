@@ -28,4 +28,8 @@ const char *buf_text(const struct buf *b);	    /* borrowed, never NULL */
 /* Undoes buf_percent; the caller frees; NULL when a %XX is bad. */
 char *percent_decode(struct str s);
 
+/* Appends; what was made on the way is wiped.  False: IN is not base64, nothing is appended. */
+void base64_encode(struct str in, struct buf *out);
+bool base64_decode(struct str in, struct buf *out);
+
 #endif

@@ -36,7 +36,4 @@ int secret_store_drop(struct secret *s, struct error *err);		       /* both; tas
 void secret_save_soon(struct secret *s);
 void secret_settle(struct secret *s); /* writes what had to wait */
 
-void base64_encode(struct str in, struct buf *out);
-bool base64_decode(struct str in, struct buf *out);
-
 #endif

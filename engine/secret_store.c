@@ -12,53 +12,6 @@
 #define KIND   "secrets"
 #define VALUES "secret-values"
 
-/* ---- base64 ---- */
-
-static const char digits[] = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+/";
-
-void base64_encode(struct str in, struct buf *out)
-{
-	size_t n = (in.n + 2) / 3 * 4;
-	char *text = xmalloc(n + 1), *o = text;
-	const unsigned char *p = (const unsigned char *)in.p;
-
-	for (size_t i = 0; i < in.n; i += 3) {
-		size_t left = in.n - i;
-		unsigned v = p[i] << 16 | (left > 1 ? p[i + 1] << 8 : 0) | (left > 2 ? p[i + 2] : 0);
-
-		*o++ = digits[v >> 18];
-		*o++ = digits[v >> 12 & 63];
-		*o++ = left > 1 ? digits[v >> 6 & 63] : '=';
-		*o++ = left > 2 ? digits[v & 63] : '=';
-	}
-	buf_add(out, text, n); /* at once: a buffer that grows leaves copies behind */
-	explicit_bzero(text, n);
-	free(text);
-}
-
-bool base64_decode(struct str in, struct buf *out)
-{
-	char *plain = xmalloc(in.n + 1);
-	size_t n = 0, pad = 0;
-	unsigned v = 0;
-	bool good = in.n % 4 == 0;
-
-	for (size_t i = 0; good && i < in.n; i++) {
-		const char *d = in.p[i] ? strchr(digits, in.p[i]) : NULL;
-
-		pad += in.p[i] == '=';
-		good = d ? !pad : in.p[i] == '=' && i + 2 >= in.n;
-		v = v << 6 | (d ? (unsigned)(d - digits) : 0);
-		for (int shift = 16; good && i % 4 == 3 && shift >= 0; shift -= 8)
-			plain[n++] = v >> shift & 0xff;
-	}
-	if (good)
-		buf_add(out, plain, n - pad);
-	explicit_bzero(plain, in.n + 1);
-	free(plain);
-	return good;
-}
-
 /* ---- writing ---- */
 
 static void add_access(struct record *r, const struct object *o)

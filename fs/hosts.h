@@ -9,7 +9,7 @@
 struct who;
 
 int hosts_open(struct error *err); /* loads them and connects in the background.  store_open was before */
-void hosts_disconnect(void);	   /* what goes on with them ends */
+void hosts_stop(void);		   /* nothing is connected any more, and no task of theirs goes on */
 void hosts_close(void);
 struct remote *host_remote(const struct object *o); /* the tree that O's directory shows besides; NULL: none */
 void host_set_error(struct object *o, const char *text);

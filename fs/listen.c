@@ -17,7 +17,9 @@
 #include "engine/driver.h"
 #include "engine/event.h"
 #include "engine/loop.h"
+#include "open.h"
 #include "p9/server.h"
+#include "tls_server.h"
 
 #define CONNECTIONS_MAX	    2048
 #define CONNECTIONS_OF_USER 256	 /* who is not root leaves room for others */
@@ -151,6 +153,34 @@ static void rest(struct listener *l)
 		l->rest = loop_timer(REST_MS, look_again, l);
 }
 
+/* The PEER that p9_serve is told.  `domfs connect` at the end of an ssh session says where that came from in its environment: that is the user's own
+ * word, as is all that his process says, but who he is, is not. */
+static char *peer_name(int fd, bool local, const struct who *who)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	autofree char *path = xasprintf("/proc/%d/environ", who->pid);
+	autobuf struct buf text = { 0 };
+	const char *from;
+
+	if (!local) {
+		if (getpeername(fd, (struct sockaddr *)&a, &n) < 0 ||
+		    getnameinfo((struct sockaddr *)&a, n, host, sizeof(host), port, sizeof(port),
+				NI_NUMERICHOST | NI_NUMERICSERV))
+			return xstrdup("tcp");
+		return xasprintf("tcp:%s:%s", host, port);
+	}
+	if (!who->pid || show_file(path, &text, NULL) < 0)
+		return xstrdup("unix");
+	for (size_t i = 0; i < text.n; i += strlen(text.p + i) + 1) {
+		from = text.p + i;
+		if (str_starts(from, "SSH_CONNECTION="))
+			return xasprintf("ssh:%.*s", (int)strspn(from + 15, "0123456789abcdefABCDEF.:"), from + 15);
+	}
+	return xstrdup("unix");
+}
+
 static void on_connection(void *arg, int events unused)
 {
 	struct listener *l = arg;
@@ -167,7 +197,7 @@ static void on_connection(void *arg, int events unused)
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* of a unix socket it fails */
-	peer = l->path ? xasprintf("unix:%d", who.pid) : xstrdup("tcp");
+	peer = peer_name(fd, l->path, &who);
 	connections++;
 	count_user(who.uid, 1);
 	p9_serve(fd, fd, &who, peer, gone, (void *)(uintptr_t)who.uid);
@@ -229,7 +259,8 @@ static int split(const char *text, char **host, char **port, struct error *err)
 	return 0;
 }
 
-static int listen_tcp(const char *where, struct error *err)
+/* A listening socket at numeric ADDRESS:PORT. */
+static int bound(const char *where, bool anywhere, struct error *err)
 {
 	struct addrinfo hints = { .ai_flags = AI_NUMERICHOST | AI_NUMERICSERV | AI_PASSIVE,
 				  .ai_socktype = SOCK_STREAM };
@@ -243,7 +274,7 @@ static int listen_tcp(const char *where, struct error *err)
 	if (getaddrinfo(str_eq(host, "localhost") ? "127.0.0.1" : host, port, &hints, &a))
 		return error_set(err, EINVAL, "'%s' is no numeric address and port", where);
 	memcpy(&s, a->ai_addr, a->ai_addrlen);
-	if (!is_loopback(&s)) {
+	if (!anywhere && !is_loopback(&s)) {
 		freeaddrinfo(a);
 		return error_set(
 			err, EPERM,
@@ -257,21 +288,37 @@ static int listen_tcp(const char *where, struct error *err)
 	if (fd < 0 || bind(fd, a->ai_addr, a->ai_addrlen) < 0 || listen(fd, 128) < 0)
 		r = error_set(err, errno, "cannot listen on '%s': %s", where, strerror(errno));
 	freeaddrinfo(a);
-	if (r < 0) {
+	if (r < 0)
 		base_close_p(&fd);
-		return r;
-	}
+	return r < 0 ? r : fd;
+}
+
+static int listen_tcp(const char *where, struct error *err)
+{
+	int fd = bound(where, false, err);
+
+	if (fd < 0)
+		return fd;
 	add(fd, NULL);
 	return 0;
 }
 
-int listen_add(const char *where, struct error *err)
+static int listen_tls(const char *where, const char *dir, struct error *err)
+{
+	int fd = bound(where, true, err);
+
+	return fd < 0 ? fd : tls_serve(fd, where, dir, err);
+}
+
+int listen_add(const char *where, const char *tls_dir, struct error *err)
 {
 	if (str_starts(where, "unix:"))
 		return listen_unix(where + strlen("unix:"), err);
 	if (str_starts(where, "tcp://"))
 		return listen_tcp(where + strlen("tcp://"), err);
-	return error_set(err, EINVAL, "'%s': expected unix:PATH or tcp://ADDRESS:PORT", where);
+	if (str_starts(where, "tls://"))
+		return listen_tls(where + strlen("tls://"), tls_dir, err);
+	return error_set(err, EINVAL, "'%s': expected unix:PATH, tcp://ADDRESS:PORT or tls://ADDRESS:PORT", where);
 }
 
 bool listen_has(const char *path)
@@ -333,5 +380,6 @@ void listen_close(void)
 		free(l->path);
 		free(l);
 	}
+	tls_serve_close();
 	p9_close_all();
 }

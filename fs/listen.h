@@ -9,8 +9,9 @@
 
 #include "engine/access.h"
 
-/* WHERE: unix:PATH, tcp://ADDRESS:PORT (loopback only), tls://ADDRESS:PORT.  -EINVAL, or what bind(2) says. */
-int listen_add(const char *where, struct error *err);
+/* WHERE: unix:PATH, tcp://ADDRESS:PORT (loopback only), tls://ADDRESS:PORT.  -EINVAL, or what bind(2) says.
+ * TLS_DIR: tls_server.h. */
+int listen_add(const char *where, const char *tls_dir, struct error *err);
 /* The sockets that whoever started the process has opened for it: LISTEN_FDS and LISTEN_PID, as sd_listen_fds(3)
  * describes them.  They need a process in the foreground (-f). */
 int listen_inherited(struct error *err);

@@ -11,7 +11,8 @@ struct mount_options {
 	char *fuse;	  /* for libfuse, owned */
 	bool foreground;
 	bool allow_other, read_only;
-	struct vec listen;	   /* owned texts: where else clients come in */
+	struct vec listen; /* owned texts: where else clients come in */
+	char *tls_dir;	   /* owned; where the certificates for those over TLS are; NULL: where libvirt has them */
 	const char *engine_option; /* the first one given that only a process with an engine of its own can take */
 	const char *mount_option;  /* the same of those that are about a mount */
 };

@@ -105,6 +105,15 @@ static int set_listen(struct mount_options *o, const char *value, struct error *
 	return 0;
 }
 
+static int set_tls_dir(struct mount_options *o, const char *value, struct error *err)
+{
+	if (value[0] != '/')
+		return error_set(err, EINVAL, "tls_dir='%s': expected the full path of a directory", value);
+	free(o->tls_dir);
+	o->tls_dir = xstrdup(value);
+	return 0;
+}
+
 static int set_ro(struct mount_options *o, const char *value unused, struct error *err unused)
 {
 	o->read_only = true;
@@ -121,6 +130,7 @@ static const struct option option_rows[] = {
 	{ "list_all", set_list_all, false, ENGINE },
 	{ "listen", set_listen, true, ENGINE },
 	{ "timeout", set_timeout, true, ENGINE },
+	{ "tls_dir", set_tls_dir, true, ENGINE },
 	{ "ro", set_ro, false, MOUNT },
 	{ "rw", set_nothing, false, ANY }, /* these are so anyway */
 	{ "defaults", set_nothing, false, ANY },
@@ -200,6 +210,14 @@ void mount_options_client(struct mount_options *o, const char *uri)
 	free(old);
 }
 
+static bool listens_tls(const struct mount_options *o)
+{
+	for (size_t i = 0; i < o->listen.n; i++)
+		if (str_starts(o->listen.at[i], "tls://"))
+			return true;
+	return false;
+}
+
 int mount_options_check(const struct mount_options *o, struct error *err)
 {
 	if (!o->mountpoint && o->mount_option)
@@ -207,6 +225,8 @@ int mount_options_check(const struct mount_options *o, struct error *err)
 	if (o->source && o->engine_option)
 		return error_set(err, EINVAL, "option '%s' is for the domfs of that host: give it there",
 				 o->engine_option);
+	if (o->tls_dir && !listens_tls(o))
+		return error_set(err, EINVAL, "option 'tls_dir' is for listen=tls://ADDRESS:PORT, which is not given");
 	return 0;
 }
 
@@ -215,5 +235,6 @@ void mount_options_free(struct mount_options *o)
 	free(take(&o->source));
 	free(take(&o->mountpoint));
 	free(take(&o->fuse));
+	free(take(&o->tls_dir));
 	vec_clear(&o->listen, free);
 }

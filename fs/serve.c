@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/access_map.h"
+#include "engine/audit.h"
 #include "engine/loop.h"
 #include "engine/pool.h"
 #include "engine/secret.h"
@@ -18,6 +20,8 @@
 #include "listen.h"
 #include "remote/front.h"
 #include "stream.h"
+#include "tls_server.h"
+#include "views.h"
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000  /* how long tasks and requests that are being cancelled may take to end */
@@ -49,7 +53,7 @@ static void end(void)
 	ending = true;
 	listen_close();
 	pools_flush();
-	hosts_disconnect();
+	hosts_stop();
 	remote_free(remote_root); /* serve() has a reference of its own */
 	notify_end_waits(ECONNABORTED);
 	drain(NULL);
@@ -61,13 +65,19 @@ static void on_signal(void *arg unused, int signo)
 	end();
 }
 
+static void on_ready(void)
+{
+	if (!ending) /* else it is mounted only for the moment until it has ended */
+		tell_ready();
+}
+
 static struct front_options front_options(void)
 {
 	return (struct front_options){
 		.mountpoint = options->mountpoint,
 		.fuse_options = options->fuse,
 		.theirs = options->source && !options->allow_other,
-		.ready = tell_ready,
+		.ready = on_ready,
 		.ended = end,
 	};
 }
@@ -91,6 +101,9 @@ static bool engine_close(void)
 	driver_objects_close();
 	pool_type_objects_close();
 	drivers_close();
+	views_close();
+	access_map_close();
+	audit_close();
 	store_close();
 	return true;
 }
@@ -103,7 +116,11 @@ static int engine_open(struct error *err)
 	driver_objects_open();
 	pool_type_objects_open();
 	drivers_probe();
-	r = secrets_open(err);
+	audit_open();
+	views_open();
+	r = access_map_open(err);
+	if (r == 0)
+		r = secrets_open(err);
 	if (r == 0)
 		r = domains_open(err);
 	if (r >= 0)
@@ -119,9 +136,9 @@ static int listen_all(struct error *err)
 	int r = listen_inherited(err);
 
 	if (r == 0 && !listen_has(path))
-		r = listen_add(where, err);
+		r = listen_add(where, NULL, err);
 	for (size_t i = 0; i < options->listen.n && r == 0; i++)
-		r = listen_add(options->listen.at[i], err);
+		r = listen_add(options->listen.at[i], options->tls_dir, err);
 	return r;
 }
 
@@ -155,16 +172,11 @@ static void connect_and_mount(void *arg unused)
 	end();
 }
 
-/* What is the login's there is the user's here; on the same host users are the same. */
 static void open_client(const char *uri)
 {
 	remote_root = remote_new(uri);
 	remote_root->refs++;
-	if (!config.root && !str_starts(uri, "unix:")) {
-		remote_root->mapped = true;
-		remote_root->map_uid = getuid();
-		remote_root->map_gid = getgid();
-	}
+	remote_map(remote_root);
 	remote_start(remote_root);
 	task_start(connect_and_mount, NULL);
 }
@@ -235,11 +247,13 @@ int serve(const struct mount_options *o, void (*ready)(void), struct error *err)
 		open_client(o->source);
 	else
 		r = open_local(err);
-	if (r >= 0)
-		loop_run();
+	if (r < 0)
+		end(); /* what has begun already ends as it would later */
+	loop_run();
 	listen_close();
 	front_close();
 	close_client();
+	tls_drain();
 	if (engine_close()) {
 		tree_close();
 		loop_close();

@@ -41,6 +41,7 @@ struct p9_fid {
 
 struct p9_conn {
 	struct link *link;
+	struct client *client; /* what host/clients shows of it */
 	struct who who;
 	bool root;   /* may speak for others */
 	bool own;    /* 9P2000.L.domfs */

@@ -46,6 +46,13 @@ struct remote *remote_new(const char *uri)
 	return r;
 }
 
+void remote_map(struct remote *r)
+{
+	r->mapped = geteuid() != 0 && !str_starts(r->uri, "unix:");
+	r->map_uid = geteuid();
+	r->map_gid = getegid();
+}
+
 void remote_unref(struct remote *r)
 {
 	if (--r->refs)
@@ -54,7 +61,7 @@ void remote_unref(struct remote *r)
 	hash_free(r->calls);
 	free(r->uri);
 	free(r->error_text);
-	free(r->how);
+	free(r->carrier.how);
 	free(r);
 }
 
@@ -129,6 +136,8 @@ struct rcall *remote_send(struct remote *r, struct p9_msg *m)
 	hash_put_u64(r->calls, c->tag, c);
 	p9_encode(m, &bytes);
 	link_send(r->link, &bytes);
+	if (!c->safe)
+		r->changed_ms = now_monotonic_ms();
 	return c;
 }
 
@@ -255,12 +264,17 @@ static void on_message(void *arg, struct str bytes)
 	c->news = r->news;
 	if (m.type == P9_TWATCH + 1)
 		r->watch_tag = m.tag;
+	if (!c->safe)
+		r->changed_ms = r->heard_ms;
 	finish(c, 0);
 }
 
 static void on_ended(void *arg, const struct error *err)
 {
-	remote_stop(arg, err->code ? error_text(err) : "the other side closed the connection");
+	struct remote *r = arg;
+	autofree char *said = transport_words(&r->carrier);
+
+	remote_stop(r, said ? said : err->code ? error_text(err) : "the other side closed the connection");
 }
 
 static const struct link_ops link_ops = { .message = on_message, .ended = on_ended };
@@ -272,6 +286,7 @@ void remote_stop(struct remote *r, const char *why)
 	if (!l)
 		return;
 	link_free(l);
+	transport_end(&r->carrier);
 	enter(r, REMOTE_LOST, why);
 	log_line("%s: %s", r->uri, why);
 	rnodes_forget(r);
@@ -281,38 +296,43 @@ void remote_stop(struct remote *r, const char *why)
 static void greet_late(void *arg)
 {
 	struct remote *r = arg;
+	autofree char *said = transport_words(&r->carrier);
 
 	r->greet_timer = NULL;
-	remote_stop(r, "it did not answer within 25 seconds");
+	remote_stop(r, said ? said : "it did not answer within 25 seconds");
 }
 
 static int attempt(struct remote *r, struct error *err)
 {
-	int in = -1, out = -1, ret;
 	int64_t began = now_monotonic_ms();
+	int ret;
 
-	free(take(&r->how));
-	ret = transport_open(r->uri, &in, &out, &r->how, err);
+	free(take(&r->carrier.how));
+	ret = transport_open(r->uri, &r->carrier, err);
 	if (ret < 0)
 		return ret;
 	if (r->closing) {
-		if (out != in)
-			close(out);
-		close(in);
+		if (r->carrier.out != r->carrier.in)
+			close(r->carrier.out);
+		close(r->carrier.in);
+		transport_end(&r->carrier);
 		return -ECANCELED;
 	}
 	r->watch_tag = 0;
 	r->links++;
-	r->link = link_new(in, out, P9_MSIZE_MAX, &link_ops, r);
+	r->link = link_new(r->carrier.in, r->carrier.out, P9_MSIZE_MAX, &link_ops, r);
 	r->heard_ms = began;
 	r->greet_timer = loop_timer(GREET_MS, greet_late, r);
 	ret = rnode_greet(r, err);
 	loop_untimer(take(&r->greet_timer));
-	if (ret < 0 && !r->link && !r->closing) /* it ended by itself, and the reason is known */
+	if (ret == 0)
+		free(transport_words(&r->carrier)); /* a greeting of that host is not why the link ends some day */
+	if (ret < 0 && !r->link && !r->closing)	    /* it ended by itself, and the reason is known */
 		return error_set(err, EHOSTUNREACH, "%s", r->error_text);
 	if (ret < 0) {
 		struct link *l = take(&r->link);
 		link_free(l);
+		transport_end(&r->carrier);
 		cut_calls(r);
 	}
 	return ret;

@@ -93,7 +93,7 @@ static int run_open(struct call *c, struct error *err)
 	struct rhandle *h = c->rh;
 	int r = 0;
 
-	if (!h->n->attr_known)
+	if (!rnode_fresh(h->n))
 		r = rnode_attr(h->n, err); /* what kind of file it is */
 	if (r == 0 && opened_there(h->n, h->flags))
 		r = front_open_there(h, err);
@@ -140,6 +140,8 @@ void remote_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	h = handle_make(n, fi->flags);
+	if (n->kind == P9_VALUE && writes(fi->flags))
+		n->version++;
 	if (n->attr_known && !opened_there(n, fi->flags) && (n->text_known || (fi->flags & O_ACCMODE) == O_WRONLY)) {
 		if ((fi->flags & O_ACCMODE) != O_WRONLY)
 			buf_add(&h->text, n->text.p, n->text.n);
@@ -171,6 +173,8 @@ static int run_read(struct call *c, struct error *err)
 		ret = remote_call(r, &m, &got, err);
 		if (ret < 0)
 			return ret;
+		if (got->reply.data.n > m.count)
+			return error_set(err, EPROTO, "%s sent more than it was asked for", r->uri);
 		buf_add(&c->data, got->reply.data.p, got->reply.data.n);
 		if (got->reply.data.n < m.count || h->n->kind == P9_STREAM)
 			break;
@@ -310,7 +314,7 @@ static int run_flush(struct call *c, struct error *err)
 
 	if (r == 0)
 		r = remote_call(h->n->r, &m, &got, err);
-	h->n->text_known = h->n->attr_known = false;
+	rnode_stale(h->n);
 	if (rnode_invalidate)
 		rnode_invalidate(h->n);
 	return r;

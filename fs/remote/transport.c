@@ -1,34 +1,29 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
-/* What a link to another host is made of: a socket, or ssh(1) on a pair of sockets that runs `domfs connect` there. */
+/* The schemes of uris, and sockets; see transport.h. */
+#include "transport.h"
+
 #include <netdb.h>
 #include <netinet/tcp.h>
+#include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
 
 #include "engine/offload.h"
-#include "engine/spawn.h"
+#include "engine/units.h"
 #include "remote.h"
+#include "tls.h"
 
-#define CONNECT_MS 15000
-
-static const char *const schemes[] = { "unix:", "tcp://", "ssh://", NULL };
-
-int remote_check(const char *uri, struct error *err)
-{
-	for (int i = 0; schemes[i]; i++)
-		if (str_starts(uri, schemes[i]) && uri[strlen(schemes[i])])
-			return 0;
-	return error_set(err, EINVAL, "'%s': expected ssh://[USER@]HOST[:PORT], tcp://HOST:PORT or unix:PATH", uri);
-}
+#define CONNECT_MS 15000 /* all addresses of a host together */
+#define ADDRESS_MS 6000	 /* one of several */
 
 /* ---- sockets ---- */
 
 struct connecting {
 	char *host, *port;
-	int fd;
-	char text[200]; /* what is wrong */
+	int family, fd;
+	char text[300]; /* what is wrong */
 };
 
 static void connecting_free(void *arg)
@@ -41,11 +36,32 @@ static void connecting_free(void *arg)
 	free(c);
 }
 
+/* 0 or a positive errno. */
+static int connect_address(const struct addrinfo *a, int64_t ms, int *fd)
+{
+	struct pollfd p = { .events = POLLOUT };
+	socklen_t n = sizeof(int);
+	int code = 0, k;
+
+	p.fd = *fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0);
+	if (*fd < 0)
+		return errno;
+	if (connect(*fd, a->ai_addr, a->ai_addrlen) == 0)
+		return 0;
+	if (errno != EINPROGRESS)
+		return errno;
+	k = poll(&p, 1, (int)(ms > 0 ? ms : 0));
+	if (k <= 0)
+		return k ? errno : ETIMEDOUT;
+	return getsockopt(*fd, SOL_SOCKET, SO_ERROR, &code, &n) < 0 ? errno : code;
+}
+
 /* On a thread of its own: names are looked up, and a host that does not answer is waited for. */
 static int connect_tcp(void *arg)
 {
 	struct connecting *c = arg;
-	struct addrinfo hints = { .ai_socktype = SOCK_STREAM }, *all, *a;
+	struct addrinfo hints = { .ai_socktype = SOCK_STREAM, .ai_family = c->family }, *all, *a;
+	int64_t until = now_monotonic_ms() + CONNECT_MS;
 	int e = getaddrinfo(c->host, c->port, &hints, &all), one = 1;
 
 	if (e) {
@@ -53,12 +69,13 @@ static int connect_tcp(void *arg)
 		return -EHOSTUNREACH;
 	}
 	for (a = all; a && c->fd < 0; a = a->ai_next) {
-		c->fd = socket(a->ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0);
-		if (c->fd >= 0 && connect(c->fd, a->ai_addr, a->ai_addrlen) < 0) {
-			snprintf(c->text, sizeof(c->text), "'%s' port %s: %s", c->host, c->port, strerror(errno));
-			close(c->fd);
-			c->fd = -1;
-		}
+		int64_t left = until - now_monotonic_ms();
+		int code = connect_address(a, a->ai_next && left > ADDRESS_MS ? ADDRESS_MS : left, &c->fd);
+		if (!code)
+			continue;
+		snprintf(c->text, sizeof(c->text), "'%s' port %s: %s", c->host, c->port, strerror(code));
+		base_close_p(&c->fd);
+		c->fd = -1;
 	}
 	freeaddrinfo(all);
 	if (c->fd >= 0)
@@ -66,125 +83,103 @@ static int connect_tcp(void *arg)
 	return c->fd < 0 ? -EHOSTUNREACH : 0;
 }
 
-static int open_tcp(const char *where, int *fd, struct error *err)
+int transport_tcp(const char *host, const char *port, int family, int *fd, struct error *err)
 {
-	const char *colon = strrchr(where, ':');
 	struct worker *w = worker_new("connect");
 	struct connecting *c = xcalloc(1, sizeof(*c));
-	bool bracket = where[0] == '[' && colon && colon[-1] == ']';
 	int r;
 
-	c->fd = -1;
-	c->host = colon ? xstrndup(where + bracket, colon - where - 2 * bracket) : xstrdup(where);
-	c->port = xstrdup(colon ? colon + 1 : "5640");
-	r = offload(w, connect_tcp, c, connecting_free, CONNECT_MS);
+	*c = (struct connecting){ .host = xstrdup(host), .port = xstrdup(port), .family = family, .fd = -1 };
+	r = offload(w, connect_tcp, c, connecting_free, CONNECT_MS + 2000);
 	worker_free(w);
 	if (r == -ETIMEDOUT)
-		return error_set(err, EHOSTUNREACH, "'%s' does not answer", where);
+		return error_set(err, EHOSTUNREACH, "'%s' port %s: looking up its address takes too long", host, port);
 	if (r == -ECANCELED)
 		return r;
 	if (r < 0)
-		r = error_set(err, EHOSTUNREACH, "%s", c->text);
+		r = error_set(err, EHOSTUNREACH, "%s", *c->text ? c->text : strerror(-r));
 	*fd = c->fd;
 	c->fd = -1;
 	connecting_free(c);
 	return r;
 }
 
-static int open_unix(const char *path, int *fd, struct error *err)
+static int open_tcp(const char *where, struct transport *t, struct error *err)
+{
+	const char *colon = strrchr(where, ':');
+	bool bracket = where[0] == '[' && colon && colon > where && colon[-1] == ']';
+	autofree char *host = colon ? xstrndup(where + bracket, colon - where - 2 * bracket) : xstrdup(where);
+	int r = transport_tcp(host, colon ? colon + 1 : "5640", AF_UNSPEC, &t->in, err);
+
+	t->out = t->in;
+	t->how = xstrdup("tcp");
+	return r;
+}
+
+static int open_unix(const char *path, struct transport *t, struct error *err)
 {
 	struct sockaddr_un a = { .sun_family = AF_UNIX };
+	autoclose int fd = -1;
 
 	if (strlen(path) >= sizeof(a.sun_path))
 		return error_set(err, ENAMETOOLONG, "'%s': the path of a socket has at most %zu bytes", path,
 				 sizeof(a.sun_path) - 1);
 	strcpy(a.sun_path, path);
-	*fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK,
-		     0); /* one that accepts nobody is not waited for */
-	if (*fd < 0 || connect(*fd, (struct sockaddr *)&a, sizeof(a)) < 0) {
-		int code = errno;
-		base_close_p(fd);
-		return error_set(err, code, "'%s': %s", path, strerror(code));
+	fd = socket(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC | SOCK_NONBLOCK, 0); /* EAGAIN: its queue is full */
+	if (fd < 0 || connect(fd, (struct sockaddr *)&a, sizeof(a)) < 0)
+		return error_set(err, errno, "'%s': %s", path, strerror(errno));
+	t->in = t->out = fd;
+	t->how = xstrdup("unix socket");
+	fd = -1;
+	return 0;
+}
+
+/* ---- the table ---- */
+
+static const struct scheme schemes[] = {
+	{ "ssh://", "ssh://[USER@]HOST[:PORT]", ssh_check, ssh_open },
+	{ "tls://", "tls://HOST[:PORT]/[?pkipath=DIR]", tls_check, tls_open },
+	{ "tcp://", "tcp://HOST:PORT", NULL, open_tcp },
+	{ "unix:", "unix:PATH", NULL, open_unix },
+};
+
+static int find_scheme(const char *uri, const struct scheme **out, struct error *err)
+{
+	autobuf struct buf forms = { 0 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(schemes); i++) {
+		*out = &schemes[i];
+		if (str_starts(uri, schemes[i].prefix) && uri[strlen(schemes[i].prefix)])
+			return 0;
+		buf_printf(&forms, "%s%s", !i ? "" : i + 1 < ARRAY_SIZE(schemes) ? ", " : " or ", schemes[i].form);
 	}
-	return 0;
+	return error_set(err, EINVAL, "'%s': expected %s", uri, buf_text(&forms));
 }
 
-/* ---- ssh ---- */
-
-static void ssh_ended(void *arg unused, int status unused)
+int remote_check(const char *uri, struct error *err)
 {
+	const struct scheme *s;
+	int r = find_scheme(uri, &s, err);
+
+	return r == 0 && s->check ? s->check(uri + strlen(s->prefix), err) : r;
 }
 
-static int open_ssh(const char *where, int *fd, struct error *err)
+int transport_open(const char *uri, struct transport *t, struct error *err)
 {
-	const char *colon = strrchr(where, ':');
-	bool port = colon && !strchr(colon, ']') && !strchr(colon, '/');
-	autofree char *host = port ? xstrndup(where, colon - where) : xstrdup(where);
-	const char *argv[] = { "ssh",
-			       "-oBatchMode=yes",
-			       "-oConnectTimeout=15",
-			       "-oServerAliveInterval=5",
-			       "-oServerAliveCountMax=3",
-			       "-T",
-			       "-p",
-			       port ? colon + 1 : "22",
-			       "--",
-			       host,
-			       "domfs",
-			       "connect",
-			       NULL };
-	const char *plain[] = { "ssh",
-				"-oBatchMode=yes",
-				"-oConnectTimeout=15",
-				"-oServerAliveInterval=5",
-				"-oServerAliveCountMax=3",
-				"-T",
-				"--",
-				host,
-				"domfs",
-				"connect",
-				NULL };
-	int pair[2];
-	struct spawn_fd fds[2];
-	struct spawn s = {
-		.argv = port ? argv : plain, .env = (const char *const *)environ, .fds = fds, .nfds = 2, .session = true
-	};
-	struct process *p;
-	pid_t pid;
+	const struct scheme *s;
+	int r = find_scheme(uri, &s, err);
 
-	if (host[0] == '-' || !host[0])
-		return error_set(err, EINVAL, "'%s' is no host", host);
-	if (socketpair(AF_UNIX, SOCK_STREAM | SOCK_CLOEXEC, 0, pair) < 0)
-		return error_set(err, errno, "socketpair: %s", strerror(errno));
-	fds[0] = (struct spawn_fd){ pair[1], 0 };
-	fds[1] = (struct spawn_fd){ pair[1], 1 };
-	pid = spawn_start(&s, err);
-	close(pair[1]);
-	if (pid < 0) {
-		close(pair[0]);
-		return error_in(err, pid, "ssh");
-	}
-	if (spawn_watch(pid, ssh_ended, NULL, &p, NULL) == 0)
-		spawn_unwatch(p); /* it is reaped by itself; what became of it the socket says */
-	*fd = pair[0];
-	return 0;
+	*t = (struct transport){ .in = -1, .out = -1 };
+	return r == 0 ? s->open(uri + strlen(s->prefix), t, err) : r;
 }
 
-int transport_open(const char *uri, int *in, int *out, char **how, struct error *err)
+char *transport_words(struct transport *t)
 {
-	int fd = -1, r;
+	return t->behind && t->words ? t->words(t->behind) : NULL;
+}
 
-	if (str_starts(uri, "unix:"))
-		r = open_unix(uri + strlen("unix:"), &fd, err);
-	else if (str_starts(uri, "tcp://"))
-		r = open_tcp(uri + strlen("tcp://"), &fd, err);
-	else if (str_starts(uri, "ssh://"))
-		r = open_ssh(uri + strlen("ssh://"), &fd, err);
-	else
-		r = remote_check(uri, err);
-	if (r < 0)
-		return r;
-	*how = xstrdup(str_starts(uri, "ssh://") ? "ssh(1)" : str_starts(uri, "tcp://") ? "tcp" : "unix socket");
-	*in = *out = fd;
-	return 0;
+void transport_end(struct transport *t)
+{
+	if (t->behind)
+		t->end(take(&t->behind));
 }

@@ -66,6 +66,7 @@ static void connect_to(struct host *h)
 	if (!h->uri)
 		return;
 	h->remote = remote_new(h->uri);
+	remote_map(h->remote);
 	h->remote->on_state = on_state;
 	h->remote->owner = h;
 	remote_start(h->remote);
@@ -181,10 +182,13 @@ int hosts_open(struct error *err)
 	return store_load(KIND, load_one, NULL, err);
 }
 
-void hosts_disconnect(void)
+void hosts_stop(void)
 {
-	for (size_t i = 0; i < all.n; i++)
-		remote_free(take(&((struct host *)all.at[i])->remote));
+	for (size_t i = 0; i < all.n; i++) {
+		struct host *h = all.at[i];
+
+		remote_free(take(&h->remote));
+	}
 }
 
 void hosts_close(void)
@@ -287,17 +291,19 @@ static int reach(struct remote *r, struct error *err)
 	return ret;
 }
 
+/* A uri names keys, configurations and commands that are used with the rights of domfs itself. */
 static int uri_store(const struct place *at, struct str text, struct error *err)
 {
 	struct host *h = host_of(at->obj);
 	autofree char *uri = xstrndup(text.p, text.n);
 	int r = *uri ? remote_check(uri, err) : 0;
 
-	if (r == 0 && at->who->uid != 0 && at->who->uid != geteuid())
-		r = error_set(
-			err, EPERM,
-			"the connection has the rights of uid %u, which runs this domfs: only that user says where",
-			geteuid());
+	if (at->who && at->who->uid != 0 && at->who->uid != geteuid())
+		return error_set(
+			err, EACCES,
+			"%s: uri: domfs connects with the keys of uid %u, so only he says where to: mount that "
+			"host yourself (domfs mount %s DIRECTORY)",
+			h->obj.name, geteuid(), uri);
 	if (r == 0 && !(*uri && str_eq(uri, h->uri))) {
 		r = save(h, h->obj.name, uri, true, err);
 		if (r == 0)
@@ -319,14 +325,14 @@ static int link_show(const struct place *at, struct buf *out, struct error *err 
 {
 	const struct host *h = host_of(at->obj);
 
-	return show_line(out, h->remote ? h->remote->how : NULL);
+	return show_line(out, h->remote ? h->remote->carrier.how : NULL);
 }
 
 static int latency_show(const struct place *at, struct buf *out, struct error *err unused)
 {
 	const struct host *h = host_of(at->obj);
 
-	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_us * 1000 : 0);
+	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_ns : 0);
 	return 0;
 }
 

@@ -2,8 +2,10 @@
 /* The streams: events, errors, console, console.log, wait/CONDITION. */
 #include <fcntl.h>
 
+#include "engine/audit.h"
 #include "engine/console.h"
 #include "fs/stream.h"
+#include "fs/views.h"
 
 static bool follows(const struct handle *h)
 {
@@ -20,28 +22,34 @@ static ssize_t text_read(struct handle *h, const struct ring *r, uint64_t off, c
 
 static int events_open(const struct place *at unused, struct handle *h, struct error *err unused)
 {
-	ring_open(h, &events_ring);
+	view_hold(&events_ring, &h->who);
+	ring_open(h, view_of(&events_ring, &h->who));
 	return 0;
 }
 
 static ssize_t events_read(struct handle *h, uint64_t off, char *out, size_t n)
 {
-	return text_read(h, &events_ring, off, out, n);
+	return text_read(h, view_of(&events_ring, &h->who), off, out, n);
 }
 
-static const struct ring *events_of(const struct object *o unused)
+static const struct ring *events_of(struct handle *h)
 {
-	return &events_ring;
+	return view_of(&events_ring, &h->who);
 }
 
 static bool events_ready(struct handle *h)
 {
-	return ring_more(h, &events_ring);
+	return ring_more(h, view_of(&events_ring, &h->who));
 }
 
-static uint64_t events_size(const struct place *at unused)
+static uint64_t events_size(const struct place *at)
 {
-	return ring_size(&events_ring);
+	return ring_size(view_of(&events_ring, at->who));
+}
+
+static void events_release(struct handle *h)
+{
+	view_release(&events_ring, &h->who);
 }
 
 const struct stream_ops events_stream = {
@@ -50,32 +58,39 @@ const struct stream_ops events_stream = {
 	.ready = events_ready,
 	.size = events_size,
 	.ring = events_of,
+	.release = events_release,
 };
 
 static int errors_open(const struct place *at unused, struct handle *h, struct error *err unused)
 {
-	ring_open(h, &errors_ring);
+	view_hold(&errors_ring, &h->who);
+	ring_open(h, view_of(&errors_ring, &h->who));
 	return 0;
 }
 
 static ssize_t errors_read(struct handle *h, uint64_t off, char *out, size_t n)
 {
-	return text_read(h, &errors_ring, off, out, n);
+	return text_read(h, view_of(&errors_ring, &h->who), off, out, n);
 }
 
-static const struct ring *errors_of(const struct object *o unused)
+static const struct ring *errors_of(struct handle *h)
 {
-	return &errors_ring;
+	return view_of(&errors_ring, &h->who);
 }
 
 static bool errors_ready(struct handle *h)
 {
-	return ring_more(h, &errors_ring);
+	return ring_more(h, view_of(&errors_ring, &h->who));
 }
 
-static uint64_t errors_size(const struct place *at unused)
+static uint64_t errors_size(const struct place *at)
 {
-	return ring_size(&errors_ring);
+	return ring_size(view_of(&errors_ring, at->who));
+}
+
+static void errors_release(struct handle *h)
+{
+	view_release(&errors_ring, &h->who);
 }
 
 const struct stream_ops errors_stream = {
@@ -84,6 +99,35 @@ const struct stream_ops errors_stream = {
 	.ready = errors_ready,
 	.size = errors_size,
 	.ring = errors_of,
+	.release = errors_release,
+};
+
+static int audit_open_stream(const struct place *at unused, struct handle *h, struct error *err unused)
+{
+	ring_open(h, &audit_ring);
+	return 0;
+}
+
+static ssize_t audit_read(struct handle *h, uint64_t off, char *out, size_t n)
+{
+	return text_read(h, &audit_ring, off, out, n);
+}
+
+static bool audit_ready(struct handle *h)
+{
+	return ring_more(h, &audit_ring);
+}
+
+static uint64_t audit_size(const struct place *at unused)
+{
+	return ring_size(&audit_ring);
+}
+
+const struct stream_ops audit_stream = {
+	.open = audit_open_stream,
+	.read = audit_read,
+	.ready = audit_ready,
+	.size = audit_size,
 };
 
 static const struct ring *console_ring(const struct object *o)
@@ -91,6 +135,11 @@ static const struct ring *console_ring(const struct object *o)
 	const struct domain *d = domain_of((struct object *)o);
 
 	return d->console ? &d->console->out : NULL;
+}
+
+static const struct ring *console_of(struct handle *h)
+{
+	return console_ring(h->obj);
 }
 
 static int console_log_open(const struct place *at, struct handle *h, struct error *err unused)
@@ -128,7 +177,7 @@ const struct stream_ops console_log_stream = {
 	.read = console_log_read,
 	.ready = console_ready,
 	.size = console_log_size,
-	.ring = console_ring,
+	.ring = console_of,
 };
 
 static int console_open(const struct place *at, struct handle *h, struct error *err)
@@ -177,7 +226,7 @@ const struct stream_ops console_stream = {
 	.read = console_read,
 	.ready = console_ready,
 	.write = console_put,
-	.ring = console_ring,
+	.ring = console_of,
 	.release = console_release_handle,
 };
 
