@@ -37,20 +37,32 @@ struct rnode *rnode_of_ino(uint64_t ino)
 	return n && !n->gone ? n : NULL;
 }
 
+/* Whoever holds a node asks its host, and may do so when that is not wanted any more. */
 void rnode_ref(struct rnode *n)
 {
 	n->refs++;
+	n->r->refs++;
 }
 
-void rnode_unref(struct rnode *n)
+static void put(struct rnode *n)
 {
-	if (!n || --n->refs)
+	if (--n->refs)
 		return;
 	buf_clear(&n->text);
 	hash_free(n->children);
 	vec_clear(&n->order, NULL);
 	free(n->name);
 	free(n);
+}
+
+void rnode_unref(struct rnode *n)
+{
+	struct remote *r = n ? n->r : NULL;
+
+	if (!n)
+		return;
+	put(n);
+	remote_unref(r);
 }
 
 void rnode_unref_p(struct rnode **n)
@@ -120,7 +132,7 @@ void rnode_drop(struct rnode *n)
 			hash_put(n->parent->children, n->name, NULL);
 		vec_drop(&n->parent->order, n);
 	}
-	rnode_unref(n);
+	put(n);
 }
 
 void rnodes_open(struct remote *r)
