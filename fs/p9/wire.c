@@ -99,6 +99,12 @@ static const struct layout {
 	[P9_TWATCH + 1] = { "Rwatch", { F(U64, offset), F(DATA, data) } },
 	[P9_TPOLL] = { "Tpoll", { F(U32, fid) } },
 	[P9_TPOLL + 1] = { "Rpoll", { { 0 } } },
+	[P9_TSEEK] = { "Tseek", { F(U32, fid), F(U64, offset), F(U32, flags) } },
+	[P9_TSEEK + 1] = { "Rseek", { F(U64, offset) } },
+	[P9_TALLOCATE] = { "Tallocate", { F(U32, fid), F(U32, flags), F(U64, offset), F(U64, length) } },
+	[P9_TALLOCATE + 1] = { "Rallocate", { { 0 } } },
+	[P9_TCOPY] = { "Tcopy", { F(U32, fid), F(U64, offset), F(U32, newfid), F(U64, start), F(U64, length) } },
+	[P9_TCOPY + 1] = { "Rcopy", { F(U64, length) } },
 	[P9_RFAIL] = { "Rfail", { F(U32, ecode), F(TEXT, name) } },
 };
 

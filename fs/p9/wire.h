@@ -57,10 +57,15 @@ enum p9_type {
 	P9_TPUT = 204,	 /* walk, open, write, flush, clunk: RPUT, or RFAIL with the reason in words */
 	P9_TWATCH = 206, /* answered at once, and again whenever something is not any more what was told of it */
 	P9_TPOLL = 208,	 /* answered when a stream that is open has something to read */
-	P9_RFAIL = 211,	 /* in place of Rlerror: the errno and the words */
+	/* of files of bytes that are open */
+	P9_TSEEK = 212,	    /* lseek's SEEK_DATA and SEEK_HOLE: flags are whence */
+	P9_TALLOCATE = 214, /* fallocate: flags are its mode */
+	P9_TCOPY = 216,	    /* copy_file_range: from fid at offset to newfid at start */
+	P9_RFAIL = 211,	    /* in place of Rlerror: the errno and the words */
 };
 /* The reply to request T is T + 1. */
-#define P9_GET_READY (1u << 31) /* the content only if it is there without asking anybody */
+#define P9_GET_READY	 (1u << 31) /* the content only if it is there without asking anybody */
+#define P9_FSYNC_STORAGE (1u << 31) /* of Tfsync: what was written is to be on its disk, but no upload ends by it */
 
 struct p9_qid {
 	uint8_t type; /* P9_QTDIR ... */
