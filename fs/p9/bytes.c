@@ -26,20 +26,27 @@ int p9_bytes_read(struct p9_req *q, struct bytes *b, uint32_t n, struct error *e
 	return done(bytes_do(b, &op, &q->text, BYTES_MS, err));
 }
 
+static void record(const struct p9_fid *f, int r, struct error *err)
+{
+	struct place at = p9_place(f);
+
+	if (!err->code)
+		error_set(err, -r, "%s", strerror(-r));
+	if (!at.obj->gone)
+		record_failure(&at, &f->who, err);
+}
+
 /* What fails is recorded; of an upload only the first: the client had sent more before it could know. */
 static int changed(const struct p9_fid *f, int64_t r, struct error *err)
 {
-	struct place at = p9_place(f);
 	struct bytes *b = f->h->bytes;
 	bool first = !b->upload || !b->told;
 
 	if (r >= 0 || r == -EOPNOTSUPP || r == -EXDEV)
 		return done(r);
-	if (!err->code)
-		error_set(err, (int)-r, "%s", strerror((int)-r));
 	b->told = b->told || b->upload;
-	if (first && !b->obj->gone)
-		record_failure(&at, &f->who, err);
+	if (first)
+		record(f, (int)r, err);
 	return done(r);
 }
 
@@ -59,12 +66,15 @@ int p9_bytes_sync(struct p9_req *q, struct p9_fid *f, struct error *err)
 {
 	struct bytes *b = f->h->bytes;
 	struct bytes_op op = { .what = BYTES_SYNC };
+	bool told = b->told;
 	int r;
 
 	if (q->conn->own && (q->msg.flags & P9_FSYNC_STORAGE))
 		return changed(f, bytes_do(b, &op, NULL, LONG_MS, err), err);
 	r = bytes_dirty(b) ? bytes_commit(b, err) : 0;
-	return r == -ECANCELED ? r : changed(f, r, err);
+	if (r < 0 && r != -ECANCELED && !told)
+		record(f, r, err);
+	return r;
 }
 
 static int cut_anew(const struct place *at, struct bytes_op *op, struct error *err)

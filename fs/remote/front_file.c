@@ -6,22 +6,12 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "bytes.h"
 #include "front_private.h"
 
 #define WHOLE_MAX (512u << 10) /* of a text that comes in one message */
 
-struct rhandle {
-	struct rnode *n;
-	int flags;
-	struct buf text; /* as it was when it was opened */
-	uint32_t fid;	 /* open there; 0: not */
-	bool written, stale;
-	unsigned refs;
-	struct fuse_pollhandle *poll;
-	bool polling, ready; /* the other side is asked whether there is something to read; there was */
-};
-
-static struct rhandle *handle_of(const struct fuse_file_info *fi)
+struct rhandle *front_handle(const struct fuse_file_info *fi)
 {
 	return (struct rhandle *)(uintptr_t)fi->fh;
 }
@@ -31,8 +21,16 @@ static bool writes(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY;
 }
 
+/* Else the other side is asked, before anything is written. */
+static bool may_surely_write(const struct rnode *n)
+{
+	return n->attr.mode & (n->r->their_uid == 0 ? 0222 : n->r->their_uid == n->attr.uid ? 0200 : 0);
+}
+
 static bool opened_there(const struct rnode *n, int flags)
 {
+	if (writes(flags) && !may_surely_write(n))
+		return true;
 	return n->kind == P9_STREAM || n->kind == P9_BYTES || (n->kind == P9_DOC && writes(flags)) || n->hidden ||
 	       n->attr.size > WHOLE_MAX;
 }
@@ -48,7 +46,9 @@ static void handle_unref(struct rhandle *h)
 
 static void handle_close(struct rhandle *h)
 {
-	if (h->fid)
+	if (h->bytes)
+		rbytes_close(take(&h->bytes));
+	else if (h->fid)
 		remote_clunk(h->n->r, h->fid);
 	handle_unref(h);
 }
@@ -80,6 +80,8 @@ static int open_fid(struct rhandle *h, struct error *err)
 		remote_clunk(n->r, walk.newfid);
 	else
 		h->fid = walk.newfid;
+	if (r == 0 && n->kind == P9_BYTES)
+		h->bytes = rbytes_new(n, h->fid, h->flags);
 	return r;
 }
 
@@ -90,6 +92,8 @@ static int run_open(struct call *c, struct error *err)
 
 	if (!h->n->attr_known)
 		r = rnode_attr(h->n, err); /* what kind of file it is */
+	if (r == 0 && h->n->kind == P9_BYTES && writes(h->flags))
+		r = rbytes_wait_for_the_dead(h->n);
 	if (r == 0 && opened_there(h->n, h->flags))
 		r = open_fid(h, err);
 	else if (r == 0 && (h->flags & O_ACCMODE) != O_WRONLY)
@@ -205,9 +209,13 @@ static void reply_reread(struct call *c)
 
 void remote_read(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct rhandle *h = handle_of(fi);
+	struct rhandle *h = front_handle(fi);
 	struct call *c;
 
+	if (h->bytes) {
+		front_rbytes_read(req, h, size, off);
+		return;
+	}
 	if (!h->fid && !(h->stale && !off)) {
 		reply_text(req, h, size, off);
 		return;
@@ -275,9 +283,14 @@ static void reply_write(struct call *c)
 
 void remote_write(fuse_req_t req, const char *p, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct rhandle *h = handle_of(fi);
-	struct call *c = front_call(req, h->n, run_write, reply_write);
+	struct rhandle *h = front_handle(fi);
+	struct call *c;
 
+	if (h->bytes) {
+		front_rbytes_write(req, h, p, size, off);
+		return;
+	}
+	c = front_call(req, h->n, run_write, reply_write);
 	c->rh = h;
 	c->off = off;
 	buf_add(&c->data, p, size);
@@ -300,11 +313,15 @@ static int run_flush(struct call *c, struct error *err)
 	return r;
 }
 
-void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync unused)
+void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync)
 {
-	struct rhandle *h = handle_of(fi);
+	struct rhandle *h = front_handle(fi);
 	struct call *c;
 
+	if (h->bytes) {
+		front_rbytes_flush(req, h, sync);
+		return;
+	}
 	if (!h->fid || !h->written || h->n->kind == P9_STREAM) {
 		fuse_reply_err(req, 0);
 		return;
@@ -316,12 +333,12 @@ void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync unused)
 
 uint32_t front_open_fid(const struct fuse_file_info *fi)
 {
-	return fi ? handle_of(fi)->fid : 0;
+	return fi ? front_handle(fi)->fid : 0;
 }
 
 void remote_release(fuse_req_t req, struct fuse_file_info *fi)
 {
-	struct rhandle *h = handle_of(fi);
+	struct rhandle *h = front_handle(fi);
 
 	fuse_reply_err(req, 0);
 	if (h->poll)
@@ -416,7 +433,7 @@ static void poll_task(void *arg)
 
 void remote_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
 {
-	struct rhandle *h = handle_of(fi);
+	struct rhandle *h = front_handle(fi);
 	bool now = !h->fid || h->n->kind != P9_STREAM || h->ready;
 
 	h->ready = false; /* asked for anew after the next read */
