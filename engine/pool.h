@@ -114,9 +114,9 @@ int pool_verdict(struct pool *p, struct str text, struct buf *out, struct error 
 int pool_command(struct pool *p, struct str word, const struct who *who, struct error *err);
 int pool_set_autostart(struct pool *p, bool on, struct error *err);
 int pool_prop_show(struct pool *p, const struct prop *row, struct buf *out, struct error *err);
-int pool_prop_store(struct pool *p, const struct prop *row, struct str text, struct error *err);
+int pool_prop_store(struct pool *p, const struct prop *row, struct str text, const struct who *who, struct error *err);
 int pool_source_show(struct pool *p, struct buf *out, struct error *err);
-int pool_source_store(struct pool *p, struct str text, struct error *err);
+int pool_source_store(struct pool *p, struct str text, const struct who *who, struct error *err);
 /* Fresh numbers, or -ETIMEDOUT; pool->usage keeps the last ones. */
 int pool_usage(struct pool *p, struct error *err);
 void pool_usage_settle(struct pool *p, int64_t timeout_ms); /* the same, for at most so long */

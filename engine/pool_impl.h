@@ -32,6 +32,7 @@ struct pool_draft {
 	size_t n;
 	char uuid[UUID_TEXT];
 	const struct pool_driver *driver;
+	const struct who *who; /* who wants it so; NULL: domfs itself */
 };
 void pool_draft_clear(struct pool_draft *dr);
 #define autopooldraft __attribute__((cleanup(pool_draft_clear)))
@@ -86,7 +87,14 @@ int volume_name_free(struct pool *p, const char *name, struct error *err);
 int volume_create(struct volume *v, struct doc *xml, const struct who *who,
 		  struct error *err); /* the job is the caller's */
 
+/* ---- volume_users.c ---- */
+
+int pool_check_users(struct pool *p,
+		     struct error *err); /* -EBUSY: a guest that claims nothing has one of its volumes */
+
 /* ---- volume_data.c ---- */
+
+int volume_check_chain(struct volume *v, struct error *err); /* -ELOOP: what V is built on has no end.  Task */
 
 int volume_data_layers(struct volume *v, bool write, const struct who *who, const struct secret *secret,
 		       struct bulk **out, struct error *err);

@@ -352,6 +352,8 @@ int volume_clone(struct volume *v, struct str spec, const struct who *who, struc
 	if (r == 0)
 		r = volume_check_users(v, true, err);
 	if (r == 0)
+		r = volume_check_chain(v, err);
+	if (r == 0)
 		r = volume_name_free(p, name, err); /* that took a moment */
 	if (r < 0)
 		return error_in(err, r, "%s: clone", v->obj.name);

@@ -49,6 +49,7 @@ static p9_run *const runs[256] = {
 	[P9_TSEEK] = p9_seek,
 	[P9_TALLOCATE] = p9_allocate,
 	[P9_TCOPY] = p9_copy,
+	[P9_TNEXT] = p9_next,
 };
 
 static void conn_unref(struct p9_conn *c)
@@ -141,6 +142,7 @@ static size_t weight(const struct p9_conn *c, const struct p9_req *q)
 {
 	switch (q->msg.type) {
 	case P9_TREAD:
+	case P9_TNEXT:
 	case P9_TREADDIR:
 	case P9_TGET:
 	case P9_TLIST:

@@ -81,12 +81,15 @@ static int open_allowed(const struct place *at, const struct who *who, uint32_t 
 }
 
 /* A listing, or a value, of storage that may have changed by other hands. */
-static int settle(const struct place *at, struct error *err)
+static int settle(const struct place *at, uint32_t flags, struct error *err)
 {
 	struct place dir = slot_is_dir(at->slot) ? *at : place_parent(at);
 	const struct dir_type *type = dir.slot->entry->dir;
 	int r;
 
+	/* who only writes need not know what is there, and sets right what is wrong */
+	if (!slot_is_dir(at->slot) && (at->slot->entry->kind == ENTRY_BYTES || (flags & O_ACCMODE) == O_WRONLY))
+		return 0;
 	if (!type || !type->settle || (!slot_is_dir(at->slot) && !slot_settles(at->slot)))
 		return 0;
 	if (slot_is_dir(at->slot) && type->settled(&dir))
@@ -108,7 +111,7 @@ int p9_open(struct p9_fid *f, uint32_t flags, struct error *err)
 	if (r == -EACCES && writes(flags))
 		act_refused(&at, "write", NULL, r);
 	if (r == 0)
-		r = settle(&at, err);
+		r = settle(&at, flags, err);
 	if (r < 0 || slot_is_dir(at.slot))
 		return r;
 	h = handle_new(&at, flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_NONBLOCK));

@@ -11,9 +11,11 @@
 #include "engine/domain.h"
 #include "engine/loop.h"
 #include "fs/guard.h"
+#include "fs/stream.h"
 #include "fs/views.h"
 
-#define CONTENT_MAX 512		/* of a file, with the listing of its directory */
+#define CONTENT_MAX 512 /* of a file, with the listing of its directory */
+#define NEXT_MAX    (64u << 10)
 #define LIST_ROOM   (16u << 10) /* of one node more than fits, with all that is said of it */
 
 /* From fid down NAMES; a fid of its own that nobody else knows. */
@@ -66,13 +68,47 @@ static uint32_t kept_facets(const struct slot *s)
 	return keeps ? s->facets | F_ACCESS : 0;
 }
 
+/* Nothing in it is hidden, made by an editor, or there since somebody else put it there. */
+static bool is_complete(const struct slot *s)
+{
+	if (!slot_is_dir(s) || (s->entry->dir && s->entry->dir->settle))
+		return false;
+	for (unsigned i = s->first; i < (unsigned)s->first + s->count; i++)
+		if (tree_slot(i)->entry->hidden || tree_slot(i)->entry->kind == ENTRY_DOC)
+			return false;
+	return true;
+}
+
+/* What would be asked for next. */
+static void add_signs(const struct place *at, struct p9_attr *a)
+{
+	char key[PATH_KEY_MAX];
+	struct object *top = place_key(at, key);
+	size_t n;
+
+	if (!top->access || !access_acl(top, key, &n))
+		a->gen |= P9_ATTR_NO_ACL;
+	if (is_complete(at->slot))
+		a->gen |= P9_ATTR_COMPLETE;
+}
+
+/* As our own ends are told. */
+static int attr_of(const struct place *at, struct p9_attr *a, struct error *err)
+{
+	int r = p9_attr_of(at, 0, a, err);
+
+	if (r == 0)
+		add_signs(at, a);
+	return r;
+}
+
 /* Its target is its content. */
 static int show_link(struct p9_req *q, const struct place *at, struct p9_msg *out, struct error *err)
 {
 	int r = place_show(at, &q->text, err);
 
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
-	return r < 0 ? r : p9_attr_of(at, 0, &out->attr, err);
+	return r < 0 ? r : attr_of(at, &out->attr, err);
 }
 
 /* What it contains, for the reply. */
@@ -109,7 +145,7 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (at.slot->entry->kind == ENTRY_LINK)
 		return show_link(q, &at, out, err);
 	if (out->mode == P9_STREAM || out->mode == P9_BYTES || out->mode == P9_DIR || !count ||
-	    (ready && slot_waits(at.slot)))
+	    (ready && (slot_waits(at.slot) || at.slot->entry->secret)))
 		out->mode |= P9_NO_CONTENT; /* it is opened to be read */
 	else if (ready && get_content(q, &f, count < most ? count : most, NULL) < 0)
 		out->mode |= P9_NO_CONTENT;
@@ -120,7 +156,7 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r < 0)
 		return r;
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
-	return p9_attr_of(&at, 0, &out->attr, err);
+	return attr_of(&at, &out->attr, err);
 }
 
 int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
@@ -151,7 +187,7 @@ int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
 	}
 	if (at.obj->gone)
 		return 0;
-	return p9_attr_of(&at, 0, &out->attr, err);
+	return attr_of(&at, &out->attr, err);
 }
 
 /* ---- listings ---- */
@@ -174,6 +210,7 @@ static void add_node(struct buf *out, const struct place *at, uint64_t cursor, c
 	place_stat(at, &st);
 	st.st_size = place_size(at);
 	p9_attr_from(&st, &a);
+	add_signs(at, &a);
 	p9_attr_add(out, &a);
 	p9_u32_add(out, kept_facets(at->slot));
 	p9_u8_add(out, kind_of(at->slot));
@@ -228,7 +265,7 @@ int p9_list(struct p9_req *q, struct p9_msg *out, struct error *err)
 		}
 	}
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
-	return p9_attr_of(&dir, 0, &out->attr, err);
+	return attr_of(&dir, &out->attr, err);
 }
 
 /* ---- news ---- */
@@ -340,4 +377,37 @@ int p9_poll(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 			r = -ENODEV;
 	}
 	return r;
+}
+
+/* Reading by place and not by offset: who was cut off asks another connection for what comes after what he has. */
+int p9_next(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofid struct p9_fid *f = NULL;
+	int r = p9_fid(q, q->msg.fid, &f, err);
+	const struct stream_ops *ops = r == 0 && f->h && f->h->slot ? f->h->slot->entry->stream : NULL;
+	uint32_t n = q->msg.count < NEXT_MAX ? q->msg.count : NEXT_MAX;
+	autofree char *room = NULL;
+	size_t got;
+
+	if (r < 0)
+		return r;
+	if (!ops || !ops->ring || (f->h->flags & O_ACCMODE) == O_WRONLY)
+		return error_set(err, EOPNOTSUPP, "fid %u is not open on a text that grows", q->msg.fid);
+	room = xmalloc(n ? n : 1);
+	out->start = q->msg.start;
+	out->length = q->msg.length;
+	for (;;) {
+		const struct ring *ring = ops->ring(f->h);
+		got = ring ? ring_next(f->h, ring, &out->length, &out->start, room, n) : 0;
+		if (got || !n)
+			break;
+		r = f->h->flags & O_NONBLOCK ? -EAGAIN : p9_wait_for(q, f->h->obj, err);
+		if (r == 0 && f->h->obj->gone)
+			r = error_set(err, ENODEV, "it was removed");
+		if (r < 0)
+			return r;
+	}
+	buf_add(&q->text, room, got);
+	out->data = (struct str){ buf_text(&q->text), q->text.n };
+	return 0;
 }

@@ -105,6 +105,8 @@ static const struct layout {
 	[P9_TALLOCATE + 1] = { "Rallocate", { { 0 } } },
 	[P9_TCOPY] = { "Tcopy", { F(U32, fid), F(U64, offset), F(U32, newfid), F(U64, start), F(U64, length) } },
 	[P9_TCOPY + 1] = { "Rcopy", { F(U64, length) } },
+	[P9_TNEXT] = { "Tnext", { F(U32, fid), F(U64, start), F(U64, length), F(U32, count) } },
+	[P9_TNEXT + 1] = { "Rnext", { F(U64, start), F(U64, length), F(DATA, data) } },
 	[P9_RFAIL] = { "Rfail", { F(U32, ecode), F(TEXT, name) } },
 };
 

@@ -57,10 +57,11 @@ enum p9_type {
 	P9_TPUT = 204,	 /* walk, open, write, flush, clunk: RPUT, or RFAIL with the reason in words */
 	P9_TWATCH = 206, /* answered at once, and again whenever something is not any more what was told of it */
 	P9_TPOLL = 208,	 /* answered when a stream that is open has something to read */
+	P9_TNEXT = 212,	 /* what a stream has after byte START of ring LENGTH (0: none yet); waits for it */
 	/* of files of bytes that are open */
-	P9_TSEEK = 212,	    /* lseek's SEEK_DATA and SEEK_HOLE: flags are whence */
-	P9_TALLOCATE = 214, /* fallocate: flags are its mode */
-	P9_TCOPY = 216,	    /* copy_file_range: from fid at offset to newfid at start */
+	P9_TSEEK = 214,	    /* lseek's SEEK_DATA and SEEK_HOLE: flags are whence */
+	P9_TALLOCATE = 216, /* fallocate: flags are its mode */
+	P9_TCOPY = 218,	    /* copy_file_range: from fid at offset to newfid at start */
 	P9_RFAIL = 211,	    /* in place of Rlerror: the errno and the words */
 };
 /* The reply to request T is T + 1. */
@@ -82,6 +83,8 @@ struct p9_attr { /* what Rgetattr and our listings say of a node */
 		data_version;
 };
 #define P9_GETATTR_BASIC 0x7ffull
+/* Between our own ends, in an attribute's gen: there is no ACL; and, of a directory, that nothing answers to a name that its listing does not have. */
+enum { P9_ATTR_NO_ACL = 1, P9_ATTR_COMPLETE = 2 };
 /* Tsetattr's valid bits */
 enum { P9_SET_MODE = 1, P9_SET_UID = 2, P9_SET_GID = 4, P9_SET_SIZE = 8 };
 

@@ -32,6 +32,7 @@ struct sent { /* a write on its way */
 struct rbytes {
 	struct rnode *n;
 	uint32_t fid;
+	unsigned link; /* its connection: on another there is no such fid */
 	int flags;
 	/* read */
 	uint64_t next;	/* where the last one ended */
@@ -68,15 +69,31 @@ bool rbytes_writes_through(const struct rbytes *b)
 	return b->flags & (O_SYNC | O_DSYNC | O_DIRECT);
 }
 
+static bool is_current(const struct rbytes *b)
+{
+	return b->link == b->n->r->links;
+}
+
+static int check_current(const struct rbytes *b, struct error *err)
+{
+	bool written = b->changes != b->committed;
+
+	if (is_current(b))
+		return 0;
+	return error_set(err, written ? EIO : ESTALE, "the connection on which it was opened was lost%s: open it again",
+			 written ? ", and what became of what was written is not known" : "");
+}
+
 /* ---- open and close ---- */
 
-struct rbytes *rbytes_new(struct rnode *n, uint32_t fid, int flags)
+struct rbytes *rbytes_new(struct rnode *n, uint32_t fid, unsigned link, int flags)
 {
 	struct rbytes *b = xcalloc(1, sizeof(*b));
 
 	b->n = n;
 	rnode_ref(n);
 	b->fid = fid;
+	b->link = link;
 	b->flags = flags;
 	TAILQ_INIT(&b->pieces);
 	TAILQ_INIT(&b->sent);
@@ -103,7 +120,8 @@ static void forget_ahead(struct rbytes *b)
 /* The other host hears of the end of the file after the last write to it: nobody finds it still open there. */
 static void end(struct rbytes *b)
 {
-	remote_clunk(b->n->r, b->fid);
+	if (is_current(b))
+		remote_clunk(b->n->r, b->fid);
 	TAILQ_REMOVE(&all, b, list);
 	task_wake_all(&closings);
 	writer_clear(&b->writer);
@@ -210,6 +228,8 @@ int rbytes_write(struct rbytes *b, pid_t pid, uint64_t off, const char *p, size_
 
 	if (b->failed)
 		return failure(b);
+	if (!is_current(b))
+		return -EIO;
 	if (full(b, n))
 		return -EAGAIN;
 	rbytes_will_change(b, pid);
@@ -266,6 +286,8 @@ int rbytes_call(struct rbytes *b, struct p9_msg *m, struct rcall **out, struct e
 {
 	int r = drain_others(b->n, b);
 
+	if (r == 0)
+		r = check_current(b, err);
 	return r == 0 ? remote_call(b->n->r, m, out, err) : r;
 }
 
@@ -277,7 +299,7 @@ int rbytes_settle(struct rbytes *b, struct error *err)
 		r = failure(b);
 		error_set(err, -r, "what was written before: %s", strerror(-r));
 	}
-	return r;
+	return r == 0 && b->changes != b->committed ? check_current(b, err) : r;
 }
 
 int rbytes_sync(struct rbytes *b, struct error *err)
@@ -432,6 +454,8 @@ int rbytes_read(struct rbytes *b, uint64_t off, size_t n, struct buf *out, const
 	struct piece *p;
 
 	*length = 0;
+	if (got == 0)
+		got = check_current(b, err);
 	if (got == 0)
 		ask_ahead(b, off, n);
 	while (got >= 0 && *length < n) {

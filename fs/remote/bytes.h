@@ -13,8 +13,8 @@
 
 struct rbytes;
 
-/* FID is open there, with the FLAGS of open(2), and is clunked by rbytes_close. */
-struct rbytes *rbytes_new(struct rnode *n, uint32_t fid, int flags);
+/* FID is open there on the host's connection LINK, with the FLAGS of open(2), and is clunked by rbytes_close. */
+struct rbytes *rbytes_new(struct rnode *n, uint32_t fid, unsigned link, int flags);
 /* What was not committed is dropped by the other host.  Waits for nothing. */
 void rbytes_close(struct rbytes *b);
 /* Before N is opened for writing: somebody who wrote to it and was killed is closed soon.  Task. */

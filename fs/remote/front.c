@@ -120,13 +120,18 @@ static void reply_entry(struct call *c)
 
 void remote_lookup(fuse_req_t req, struct rnode *dir, const char *name)
 {
-	struct rnode *n = rnode_child(dir, name);
+	struct rnode *n;
 	struct fuse_entry_param e;
+	int found = rnode_find(dir, name, &n);
 	struct call *c;
 
-	if (n && n->attr_known) {
+	if (found == 0) {
 		remote_entry(n, &e);
 		fuse_reply_entry(req, &e);
+		return;
+	}
+	if (found == -ENOENT) {
+		fuse_reply_err(req, ENOENT);
 		return;
 	}
 	if (strlen(name) > NAME_MAX) { /* FUSE's own limit is higher */
@@ -160,7 +165,7 @@ void remote_getattr(fuse_req_t req, fuse_ino_t ino)
 	struct stat st;
 	double timeout;
 
-	if (n && (n->attr_known || !n->parent)) {
+	if (n && (rnode_fresh(n) || !n->parent)) {
 		stat_of(n, &st, &timeout);
 		fuse_reply_attr(req, &st, timeout);
 		return;
@@ -210,7 +215,7 @@ static int run_setattr(struct call *c, struct error *err)
 	} else {
 		r = m.flags ? front_on_fid(n, m.fid, &m, &reply, err) : 0;
 	}
-	n->attr_known = false;
+	rnode_stale(n);
 	return r == 0 ? rnode_attr(n, err) : r;
 }
 
@@ -531,7 +536,7 @@ void remote_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t si
 	struct rnode *n = front_node(ino);
 	struct call *c;
 
-	if (!n || strcmp(name, "system.posix_acl_access")) {
+	if (!n || strcmp(name, "system.posix_acl_access") || (rnode_fresh(n) && (n->attr.gen & P9_ATTR_NO_ACL))) {
 		fuse_reply_err(req, n ? ENODATA : ESTALE);
 		return;
 	}
@@ -563,7 +568,7 @@ static int run_setxattr(struct call *c, struct error *err)
 	r = remote_await(n->r, b, err);
 	if (r == 0)
 		r = remote_await(n->r, e, err);
-	n->attr_known = false;
+	rnode_stale(n);
 	return r;
 }
 

@@ -13,6 +13,8 @@
 
 #define REMOTE_INO (1ull << 62) /* set in the inodes of remote nodes */
 
+extern int64_t remote_silence_ms; /* host_timeout=: a host that says nothing for so long is lost */
+
 enum remote_state { REMOTE_IDLE, REMOTE_CONNECTING, REMOTE_CONNECTED, REMOTE_LOST };
 extern const char *const remote_state_names[];
 
@@ -28,9 +30,13 @@ struct rnode {		 /* a node of the other tree */
 	enum p9_kind kind;
 	bool attr_known, text_known, listed; /* as the other end said last, and has not taken back */
 	bool told;			     /* the kernel may keep its attributes */
+	bool text_new;			     /* its text came with what was told, for whoever reads it next */
 	bool gone;
-	bool hidden;   /* it was not listed, but answers to its name */
-	unsigned refs; /* its place in the tree, and requests */
+	bool hidden;	   /* it was not listed, but answers to its name */
+	int64_t told_ms;   /* when something was told of it; 0: that does not hold any more */
+	int64_t missed_ms; /* a directory: when something in it had to be asked for last, */
+	unsigned missed;   /* and how often that was in a row */
+	unsigned refs;	   /* its place in the tree, and requests */
 	struct buf text;
 	struct hash *children;
 	struct vec order;	/* the same, as they were listed; numbers grow */
@@ -52,12 +58,17 @@ struct remote {
 	struct hash *calls;	      /* by tag */
 	uint16_t last_tag, watch_tag; /* the tag under which news come; 0: none */
 	uint64_t news;		      /* how many have come */
+	int64_t changed_ms;	      /* when something changed there last, as far as is known: by news, or by us */
 	uint32_t last_fid;
 	struct rnode *root;
 	struct hash *nodes, *serials; /* by number; by the object's serial: the first of a list */
 	uint64_t last_number;
 	struct waitq changed; /* the state */
+	struct waitq hurry;   /* the task, between two attempts */
 	struct task *task;    /* connects, and again */
+	unsigned failures;    /* attempts since it was connected last */
+	int64_t next_ns;      /* when the next one is, while it is lost */
+	unsigned links;	      /* how many there were: what was opened on another is not open any more */
 	struct loop_timer *greet_timer;
 	int64_t heard_ms;
 	bool closing;
@@ -77,6 +88,7 @@ void remote_free(struct remote *r); /* ends it; NULL is fine */
 void remote_start(
 	struct remote *r); /* connects in the background, and again whenever it is lost, less and less often */
 void remote_stop(struct remote *r, const char *why);
+void remote_hurry(struct remote *r); /* if it is lost the next attempt is now, and may be waited for */
 /* Connected, or -EHOSTUNREACH: at once when it was lost or the last attempt failed, or after TIMEOUT_MS.  Task. */
 int remote_ready(struct remote *r, int64_t timeout_ms, struct error *err);
 struct remote *remote_of_index(unsigned index);
@@ -107,7 +119,7 @@ int remote_call(struct remote *r, struct p9_msg *m, struct rcall **out, struct e
 uint32_t remote_fid(struct remote *r);
 void remote_clunk(struct remote *r, uint32_t fid); /* waits for nothing */
 
-/* ---- node.c ---- */
+/* ---- node.c, ask.c ---- */
 
 struct rnode *rnode_of_ino(uint64_t ino); /* NULL: gone */
 uint64_t rnode_ino(const struct rnode *n);
@@ -121,12 +133,17 @@ struct rnode *rnode_child(struct rnode *dir, const char *name); /* of what is kn
 struct rnode *rnode_after(struct rnode *dir, uint64_t cursor);
 /* Tasks; what is known and promised costs nothing. */
 int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct error *err);
+/* The same of what is known: 0, -ENOENT, or -EAGAIN: the other end must be asked. */
+int rnode_find(struct rnode *dir, const char *name, struct rnode **out);
+/* Its attributes are as the other end says, or said so lately that asking would hardly tell more. */
+bool rnode_fresh(const struct rnode *n);
 int rnode_attr(struct rnode *n, struct error *err);
 int rnode_list(struct rnode *dir, struct error *err);
 int rnode_text(struct rnode *n, struct buf *out, struct error *err); /* a value's, document's or link's content */
 void rnodes_open(struct remote *r);
 void rnodes_forget(struct remote *r); /* nothing that was told holds any more */
 void rnodes_free(struct remote *r);
+void rnode_stale(struct rnode *n);			  /* it was changed from here */
 void rnode_put(struct rnode *n, const struct p9_attr *a); /* something was written to it */
 void rnode_news(struct remote *r, struct str data);	  /* those of an Rwatch */
 void rnode_changed_names(struct rnode *dir);
