@@ -63,7 +63,7 @@ static uint32_t kept_facets(const struct slot *s)
 {
 	const struct entry *e = s->entry;
 	bool keeps = e->fresh == KEEP && e->kind != ENTRY_STREAM && e->kind != ENTRY_BYTES && !e->fleeting &&
-		     !slot_settles(s);
+		     !slot_settles(s) && !(s->child && tree_slot(s->child)->entry->fleeting);
 
 	return keeps ? s->facets | F_ACCESS : 0;
 }

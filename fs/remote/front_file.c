@@ -164,6 +164,7 @@ void remote_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	c = front_call(req, n, run_open, reply_run_open);
+	c->grace_ms = n->kind == P9_BYTES ? BYTES_GRACE_MS : 0;
 	c->rh = h;
 	c->fi = *fi;
 	call_start(c);
