@@ -204,7 +204,7 @@ static void run(void *arg)
 
 	q->task = task_self();
 	r = runs[q->msg.type](q, &out, &err);
-	if (r == -ECANCELED && task_cancelled()) /* else it is the object's own: a job that somebody aborted */
+	if (r == -ECANCELED && q->flushes.n) /* else somebody aborted the job */
 		r = -EINTR;
 	if (r < 0 && !q->silent)
 		send_error(q->conn, q, r, &err);

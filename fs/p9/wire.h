@@ -83,8 +83,9 @@ struct p9_attr { /* what Rgetattr and our listings say of a node */
 		data_version;
 };
 #define P9_GETATTR_BASIC 0x7ffull
-/* Between our own ends, in an attribute's gen: there is no ACL; and, of a directory, that nothing answers to a name that its listing does not have. */
-enum { P9_ATTR_NO_ACL = 1, P9_ATTR_COMPLETE = 2 };
+/* Between our own ends, in an attribute's gen: there is no ACL; and, of a directory, that nothing answers to a name that its listing does not have,
+ * or that no news come of what is in it: its listing is not to be kept. */
+enum { P9_ATTR_NO_ACL = 1, P9_ATTR_COMPLETE = 2, P9_ATTR_FLEETING = 4 };
 /* Tsetattr's valid bits */
 enum { P9_SET_MODE = 1, P9_SET_UID = 2, P9_SET_GID = 4, P9_SET_SIZE = 8 };
 
