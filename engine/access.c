@@ -14,8 +14,9 @@
 
 #define ACL_VERSION	2
 #define ACL_MAX_ENTRIES 512
-#define GROUPS_KEPT	61   /* users */
-#define GROUPS_MS	2000 /* who was taken out of a group still is in it for this long */
+#define GROUPS_KEPT	61    /* users */
+#define NOGROUP		65534 /* the kernel's overflowgid */
+#define GROUPS_MS	2000  /* who was taken out of a group still is in it for this long */
 
 enum {
 	TAG_USER_OBJ = 0x01,
@@ -341,6 +342,13 @@ bool access_in_group(const struct who *who, gid_t gid)
 		if (g->ids[i] == gid)
 			return true;
 	return false;
+}
+
+gid_t access_group_of(uid_t uid)
+{
+	const struct groups *g = uid ? groups_of(uid) : NULL;
+
+	return !uid ? 0 : g->n > 0 ? g->ids[0] : NOGROUP;
 }
 
 /* man 5 acl, "access check algorithm", after owner and named users: any matching group that grants is enough. */

@@ -47,8 +47,9 @@ struct call {
 	bool sync;
 	struct object *made;
 	struct rnode *remote, *remote_to; /* referenced: of another host's tree */
-	struct rhandle *rh;
-	uint32_t fid; /* of an open file there */
+	struct rhandle *rh, *rh_from;
+	struct str part; /* of DATA: what is answered */
+	uint32_t fid;	 /* of an open file there */
 	struct stat st;
 	struct statvfs statfs;
 	int mask;

@@ -92,6 +92,10 @@ void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t n, 
 	struct bytes *b = bytes_of(ino, fi);
 	struct bytes_request *r;
 
+	if (remote_is(ino)) {
+		remote_fallocate(req, mode, off, n, fi);
+		return;
+	}
 	if (!b) {
 		fuse_reply_err(req, EPERM);
 		return;
@@ -112,6 +116,10 @@ void ll_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct 
 	struct bytes_request *r;
 	int fd;
 
+	if (remote_is(ino_in) && remote_is(ino_out) && !flags) {
+		remote_copy(req, off_in, fi_in, off_out, fi_out, n);
+		return;
+	}
 	if (!from || !to || from->bulk->fd < 0 || to->bulk->fd < 0 || flags) {
 		fuse_reply_err(req, EOPNOTSUPP);
 		return;
@@ -152,8 +160,8 @@ void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse
 	struct bytes *b = bytes_of(ino, fi);
 	struct bytes_request *r;
 
-	if (remote_is(ino)) { /* it does not tell: programs then look for zeros themselves */
-		fuse_reply_err(req, EINVAL);
+	if (remote_is(ino)) {
+		remote_lseek(req, off, whence, fi);
 		return;
 	}
 	if (!b) {

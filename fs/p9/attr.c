@@ -11,7 +11,6 @@
 
 #define SETTLE_MS  200
 #define V9FS_MAGIC 0x01021997
-#define BYTES_MS   30000 /* for storage to answer */
 
 int p9_may(const struct place *at, const struct who *who, int bits, struct error *err)
 {
@@ -160,10 +159,8 @@ static int set_size(struct p9_fid *f, const struct place *at, uint64_t size, str
 		return r;
 	if (slot_is_dir(at->slot))
 		return -EISDIR;
-	if (f->h && f->h->bytes) {
-		struct bytes_op op = { .what = BYTES_TRUNCATE, .off = size };
-		return bytes_do(f->h->bytes, &op, NULL, BYTES_MS, err);
-	}
+	if (at->slot->entry->kind == ENTRY_BYTES)
+		return p9_bytes_cut(at, f->h && f->writes ? f->h->bytes : NULL, size, err);
 	if (f->h)
 		return handle_truncate(f->h, size, err);
 	return at->slot->entry->kind == ENTRY_DOC && size ? -EPERM : 0;

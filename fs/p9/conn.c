@@ -46,6 +46,9 @@ static p9_run *const runs[256] = {
 	[P9_TPUT] = p9_put,
 	[P9_TWATCH] = p9_watch,
 	[P9_TPOLL] = p9_poll,
+	[P9_TSEEK] = p9_seek,
+	[P9_TALLOCATE] = p9_allocate,
+	[P9_TCOPY] = p9_copy,
 	[P9_TNEXT] = p9_next,
 };
 

@@ -5,12 +5,10 @@
 #include <fcntl.h>
 
 #include "fs/act.h"
-#include "fs/bytes.h"
 #include "fs/names.h"
 #include "fs/scratch.h"
 #include "fs/stream.h"
 
-#define BYTES_MS   30000       /* for storage to answer */
 #define STREAM_MAX (64u << 10) /* of a stream, in one read */
 
 /* ---- waiting for an object to change ---- */
@@ -83,12 +81,15 @@ static int open_allowed(const struct place *at, const struct who *who, uint32_t 
 }
 
 /* A listing, or a value, of storage that may have changed by other hands. */
-static int settle(const struct place *at, struct error *err)
+static int settle(const struct place *at, uint32_t flags, struct error *err)
 {
 	struct place dir = slot_is_dir(at->slot) ? *at : place_parent(at);
 	const struct dir_type *type = dir.slot->entry->dir;
 	int r;
 
+	/* who only writes need not know what is there, and sets right what is wrong */
+	if (!slot_is_dir(at->slot) && (at->slot->entry->kind == ENTRY_BYTES || (flags & O_ACCMODE) == O_WRONLY))
+		return 0;
 	if (!type || !type->settle || (!slot_is_dir(at->slot) && !slot_settles(at->slot)))
 		return 0;
 	if (slot_is_dir(at->slot) && type->settled(&dir))
@@ -110,7 +111,7 @@ int p9_open(struct p9_fid *f, uint32_t flags, struct error *err)
 	if (r == -EACCES && writes(flags))
 		act_refused(&at, "write", NULL, r);
 	if (r == 0)
-		r = settle(&at, err);
+		r = settle(&at, flags, err);
 	if (r < 0 || slot_is_dir(at.slot))
 		return r;
 	h = handle_new(&at, flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_NONBLOCK));
@@ -154,6 +155,16 @@ static int open_scratch(struct p9_fid *f, uint32_t flags, struct error *err)
 	return r;
 }
 
+static void failed(const struct p9_fid *f, int r, struct error *err)
+{
+	struct place at = p9_place(f);
+
+	if (!err->code)
+		error_set(err, -r, "%s", strerror(-r));
+	if (at.obj && !at.obj->gone && !f->scratch)
+		record_failure(&at, &f->who, err);
+}
+
 int p9_lopen(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	autofid struct p9_fid *f = NULL;
@@ -166,6 +177,8 @@ int p9_lopen(struct p9_req *q, struct p9_msg *out, struct error *err)
 	f->pending = true; /* what comes after it finds it open */
 	r = f->scratch ? open_scratch(f, q->msg.flags, err) : p9_open(f, q->msg.flags, err);
 	p9_fid_settle(f);
+	if (r < 0 && r != -EACCES && r != -ECANCELED && err->code)
+		failed(f, r, err);
 	out->qid = p9_qid_of(&f->at, f->scratch);
 	return r;
 }
@@ -245,9 +258,7 @@ int p9_read(struct p9_req *q, struct p9_msg *out, struct error *err)
 	} else if (f->h->slot && f->h->slot->entry->kind == ENTRY_STREAM) {
 		r = read_stream(q, f, n, err);
 	} else if (f->h->bytes) {
-		struct bytes_op op = { .what = BYTES_READ, .n = n, .off = q->msg.offset };
-		int64_t k = bytes_do(f->h->bytes, &op, &q->text, BYTES_MS, err);
-		r = k < 0 ? k : 0;
+		r = p9_bytes_read(q, f->h->bytes, n, err);
 	} else {
 		r = handle_read(f->h, &f->who, q->msg.offset, n, &got, err);
 		if (r == 0)
@@ -278,16 +289,6 @@ static int write_stream(struct p9_req *q, struct p9_fid *f, struct error *err)
 	return n;
 }
 
-static void failed(const struct p9_fid *f, int r, struct error *err)
-{
-	struct place at = p9_place(f);
-
-	if (!err->code)
-		error_set(err, -r, "%s", strerror(-r));
-	if (at.obj && !at.obj->gone && !f->scratch)
-		record_failure(&at, &f->who, err);
-}
-
 int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	autofid struct p9_fid *f = NULL;
@@ -310,11 +311,7 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 		if (r >= 0)
 			out->count = r;
 	} else if (f->h->bytes) {
-		struct bytes_op op = {
-			.what = BYTES_WRITE, .p = (char *)q->msg.data.p, .n = q->msg.data.n, .off = q->msg.offset
-		};
-		int64_t k = bytes_do(f->h->bytes, &op, NULL, BYTES_MS, err);
-		r = k < 0 ? k : 0;
+		return p9_bytes_write(q, f, err);
 	} else {
 		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
 	}
@@ -329,7 +326,7 @@ int p9_fsync(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
 	if (r == 0 && f->h && f->h->bytes) {
-		r = bytes_dirty(f->h->bytes) ? bytes_commit(f->h->bytes, err) : 0;
+		r = p9_bytes_sync(q, f, err);
 	} else if (r == 0 && f->h && handle_dirty(f->h)) {
 		r = handle_flush(f->h, &f->who, true, err);
 		if (r < 0 && r != -ECANCELED)

@@ -113,10 +113,14 @@ int p9_unlinkat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 		return remove_dir(&at, &who, err);
 	if (slot_is_dir(at.slot))
 		return -EISDIR;
-	r = link_removable(&dir, &at, &f->who) ? link_store(&at, str_of(""), err) : -EPERM;
-	if (r == -EPERM)
-		guard_refused(&dir, &who);
-	return r;
+	if (link_removable(&dir, &at, &f->who)) {
+		r = link_store(&at, str_of(""), err);
+		if (r < 0 && r != -ECANCELED)
+			failed(&at, &f->who, r, err);
+		return r;
+	}
+	guard_refused(&dir, &who);
+	return -EPERM;
 }
 
 static int rename_scratch(const struct place *dir, struct scratch *s, const char *name, const struct who *who,

@@ -58,12 +58,18 @@ static enum p9_kind kind_of(const struct slot *s)
 	return slot_is_dir(s) ? P9_DIR : kinds[s->entry->kind];
 }
 
+/* What is in it comes and goes with other objects (users). */
+static bool lists_fleeting(const struct slot *s)
+{
+	return s->child && tree_slot(s->child)->entry->fleeting;
+}
+
 /* 0: what is said of it may be otherwise at any time. */
 static uint32_t kept_facets(const struct slot *s)
 {
 	const struct entry *e = s->entry;
 	bool keeps = e->fresh == KEEP && e->kind != ENTRY_STREAM && e->kind != ENTRY_BYTES && !e->fleeting &&
-		     !slot_settles(s);
+		     !slot_settles(s) && !lists_fleeting(s);
 
 	return keeps ? s->facets | F_ACCESS : 0;
 }
@@ -71,7 +77,7 @@ static uint32_t kept_facets(const struct slot *s)
 /* Nothing in it is hidden, made by an editor, or there since somebody else put it there. */
 static bool is_complete(const struct slot *s)
 {
-	if (!slot_is_dir(s) || (s->entry->dir && s->entry->dir->settle))
+	if (!slot_is_dir(s) || (s->entry->dir && s->entry->dir->settle) || lists_fleeting(s))
 		return false;
 	for (unsigned i = s->first; i < (unsigned)s->first + s->count; i++)
 		if (tree_slot(i)->entry->hidden || tree_slot(i)->entry->kind == ENTRY_DOC)
@@ -90,6 +96,8 @@ static void add_signs(const struct place *at, struct p9_attr *a)
 		a->gen |= P9_ATTR_NO_ACL;
 	if (is_complete(at->slot))
 		a->gen |= P9_ATTR_COMPLETE;
+	if (slot_is_dir(at->slot) && lists_fleeting(at->slot))
+		a->gen |= P9_ATTR_FLEETING;
 }
 
 /* As our own ends are told. */

@@ -92,6 +92,14 @@ int p9_open(struct p9_fid *f, uint32_t flags, struct error *err);
 p9_run p9_mkdir, p9_unlinkat, p9_renameat, p9_rename, p9_symlink, p9_mknod, p9_link; /* name.c */
 p9_run p9_xattrwalk, p9_xattrcreate;						     /* xattr.c */
 p9_run p9_get, p9_list, p9_put, p9_watch, p9_poll, p9_next;			     /* own.c */
+p9_run p9_seek, p9_allocate, p9_copy;						     /* bytes.c */
+
+/* bytes.c: the parts of Tread, Twrite, Tfsync and Tsetattr for files of bytes */
+int p9_bytes_read(struct p9_req *q, struct bytes *b, uint32_t n, struct error *err);
+int p9_bytes_write(struct p9_req *q, struct p9_fid *f, struct error *err);
+int p9_bytes_sync(struct p9_req *q, struct p9_fid *f, struct error *err);
+/* B NULL: nobody has it open for it. */
+int p9_bytes_cut(const struct place *at, struct bytes *b, uint64_t size, struct error *err);
 
 /* conn.c */
 void p9_send(struct p9_conn *c, const struct p9_msg *m);

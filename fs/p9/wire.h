@@ -58,10 +58,15 @@ enum p9_type {
 	P9_TWATCH = 206, /* answered at once, and again whenever something is not any more what was told of it */
 	P9_TPOLL = 208,	 /* answered when a stream that is open has something to read */
 	P9_TNEXT = 212,	 /* what a stream has after byte START of ring LENGTH (0: none yet); waits for it */
-	P9_RFAIL = 211,	 /* in place of Rlerror: the errno and the words */
+	/* of files of bytes that are open */
+	P9_TSEEK = 214,	    /* lseek's SEEK_DATA and SEEK_HOLE: flags are whence */
+	P9_TALLOCATE = 216, /* fallocate: flags are its mode */
+	P9_TCOPY = 218,	    /* copy_file_range: from fid at offset to newfid at start */
+	P9_RFAIL = 211,	    /* in place of Rlerror: the errno and the words */
 };
 /* The reply to request T is T + 1. */
-#define P9_GET_READY (1u << 31) /* the content only if it is there without asking anybody */
+#define P9_GET_READY	 (1u << 31) /* the content only if it is there without asking anybody */
+#define P9_FSYNC_STORAGE (1u << 31) /* of Tfsync: what was written is to be on its disk, but no upload ends by it */
 
 struct p9_qid {
 	uint8_t type; /* P9_QTDIR ... */
@@ -78,8 +83,9 @@ struct p9_attr { /* what Rgetattr and our listings say of a node */
 		data_version;
 };
 #define P9_GETATTR_BASIC 0x7ffull
-/* Between our own ends, in an attribute's gen: there is no ACL; and, of a directory, that nothing answers to a name that its listing does not have. */
-enum { P9_ATTR_NO_ACL = 1, P9_ATTR_COMPLETE = 2 };
+/* Between our own ends, in an attribute's gen: there is no ACL; and, of a directory, that nothing answers to a name that its listing does not have,
+ * or that no news come of what is in it: its listing is not to be kept. */
+enum { P9_ATTR_NO_ACL = 1, P9_ATTR_COMPLETE = 2, P9_ATTR_FLEETING = 4 };
 /* Tsetattr's valid bits */
 enum { P9_SET_MODE = 1, P9_SET_UID = 2, P9_SET_GID = 4, P9_SET_SIZE = 8 };
 

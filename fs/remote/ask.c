@@ -30,6 +30,7 @@ static struct rcall *send_list(struct rnode *dir, uint64_t cursor)
 
 static int finish_list(struct rnode *dir, struct rcall *c, struct hash *seen, uint64_t *cursor, struct error *err)
 {
+	uint32_t facets = dir->facets ? dir->facets : 1u << FACET_NAMES;
 	int r = remote_await(dir->r, c, err);
 
 	if (r < 0)
@@ -39,7 +40,9 @@ static int finish_list(struct rnode *dir, struct rcall *c, struct hash *seen, ui
 	if (c->reply.type != P9_TLIST + 1 || !rnode_take_listing(dir, c, seen) || hash_count(seen) > LISTING_MAX ||
 	    (c->reply.offset && !c->reply.data.n))
 		return error_set(err, EPROTO, "%s sent a listing that is none", dir->r->uri);
-	rnode_take_attr(dir, c, &c->reply.attr, dir->facets ? dir->facets : 1u << FACET_NAMES, P9_DIR);
+	if (c->reply.attr.gen & P9_ATTR_FLEETING)
+		facets = 0;
+	rnode_take_attr(dir, c, &c->reply.attr, facets, P9_DIR);
 	*cursor = c->reply.offset;
 	return 0;
 }
@@ -58,7 +61,7 @@ static int list_anew(struct rnode *dir, struct error *err)
 	} while (r == 0 && cursor);
 	if (r == 0) {
 		rnode_drop_unseen(dir, seen);
-		dir->listed = news == dir->r->news;
+		dir->listed = news == dir->r->news && !(dir->attr.gen & P9_ATTR_FLEETING);
 	}
 	hash_free(seen);
 	return r;
@@ -80,7 +83,7 @@ static void take_contents(struct rnode *n, struct rcall *list)
 
 	if (finish_list(n, list, seen, &cursor, &why) == 0 && !cursor) {
 		rnode_drop_unseen(n, seen);
-		n->listed = list->news == n->r->news;
+		n->listed = list->news == n->r->news && !(n->attr.gen & P9_ATTR_FLEETING);
 	}
 	hash_free(seen);
 }

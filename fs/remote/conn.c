@@ -107,6 +107,8 @@ static bool is_safe(const struct p9_msg *m)
 	case P9_TRENAMEAT:
 	case P9_TSYMLINK:
 	case P9_TSETATTR:
+	case P9_TALLOCATE:
+	case P9_TCOPY:
 		return false;
 	default:
 		return true;
@@ -146,7 +148,19 @@ static void finish(struct rcall *c, int r)
 	c->done = true;
 	c->r = r;
 	task_wake_all(&c->q);
+	if (c->on_done)
+		c->on_done(c, c->arg);
 	rcall_unref(c);
+}
+
+void remote_on_done(struct rcall *c, void (*fn)(struct rcall *c, void *arg), void *arg)
+{
+	if (c->done) {
+		fn(c, arg);
+		return;
+	}
+	c->on_done = fn;
+	c->arg = arg;
 }
 
 static void cut_one(void *arg, uint64_t tag unused, void *value)

@@ -5,6 +5,7 @@
 #include <limits.h>
 #include <stdio.h>
 
+#include "bytes.h"
 #include "front_private.h"
 #include "fs/guard.h"
 
@@ -144,7 +145,9 @@ void remote_lookup(fuse_req_t req, struct rnode *dir, const char *name)
 
 static int run_attr(struct call *c, struct error *err)
 {
-	return rnode_attr(c->remote, err);
+	int r = rnode_written(c->remote); /* how long it is */
+
+	return r == 0 ? rnode_attr(c->remote, err) : r;
 }
 
 static void reply_attr(struct call *c)
@@ -229,6 +232,8 @@ void remote_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, st
 		set &= ~FUSE_SET_ATTR_SIZE; /* what is written next says what it is */
 	c = front_call(req, n, run_setattr, reply_attr);
 	c->fid = set & FUSE_SET_ATTR_SIZE ? front_open_fid(fi) : 0;
+	if (c->fid && front_handle(fi)->bytes)
+		rbytes_will_change(front_handle(fi)->bytes, c->who.pid);
 	c->st = *st;
 	c->mask = set;
 	call_start(c);

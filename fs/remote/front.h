@@ -19,6 +19,10 @@ void remote_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void remote_read(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi);
 void remote_write(fuse_req_t req, const char *p, size_t size, off_t off, struct fuse_file_info *fi);
 void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync);
+void remote_lseek(fuse_req_t req, off_t off, int whence, struct fuse_file_info *fi);
+void remote_fallocate(fuse_req_t req, int mode, off_t off, off_t n, struct fuse_file_info *fi);
+void remote_copy(fuse_req_t req, off_t off_in, struct fuse_file_info *fi_in, off_t off_out,
+		 struct fuse_file_info *fi_out, size_t n);
 void remote_release(fuse_req_t req, struct fuse_file_info *fi);
 void remote_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode, struct fuse_file_info *fi);
 void remote_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode);

@@ -6,11 +6,12 @@
 #include <fcntl.h>
 #include <poll.h>
 
+#include "bytes.h"
 #include "front_private.h"
 
 #define WHOLE_MAX (512u << 10) /* of a text that comes in one message */
 
-static struct rhandle *handle_of(const struct fuse_file_info *fi)
+struct rhandle *front_handle(const struct fuse_file_info *fi)
 {
 	return (struct rhandle *)(uintptr_t)fi->fh;
 }
@@ -20,8 +21,16 @@ static bool writes(int flags)
 	return (flags & O_ACCMODE) != O_RDONLY;
 }
 
+/* Else the other side is asked, before anything is written. */
+static bool may_surely_write(const struct rnode *n)
+{
+	return n->attr.mode & (n->r->their_uid == 0 ? 0222 : n->r->their_uid == n->attr.uid ? 0200 : 0);
+}
+
 static bool opened_there(const struct rnode *n, int flags)
 {
+	if (writes(flags) && !may_surely_write(n))
+		return true;
 	return n->kind == P9_STREAM || n->kind == P9_BYTES || (n->kind == P9_DOC && writes(flags)) || n->hidden ||
 	       n->attr.size > WHOLE_MAX;
 }
@@ -37,7 +46,9 @@ void front_handle_unref(struct rhandle *h)
 
 static void handle_close(struct rhandle *h)
 {
-	if (h->fid && h->link == h->n->r->links)
+	if (h->bytes)
+		rbytes_close(take(&h->bytes));
+	else if (h->fid && h->link == h->n->r->links)
 		remote_clunk(h->n->r, h->fid);
 	task_cancel(h->polling);
 	front_handle_unref(h);
@@ -74,6 +85,8 @@ int front_open_there(struct rhandle *h, struct error *err)
 	}
 	h->fid = walk.newfid;
 	h->link = link;
+	if (n->kind == P9_BYTES)
+		h->bytes = rbytes_new(n, h->fid, link, h->flags);
 	return 0;
 }
 
@@ -95,6 +108,8 @@ static int run_open(struct call *c, struct error *err)
 
 	if (!rnode_fresh(h->n))
 		r = rnode_attr(h->n, err); /* what kind of file it is */
+	if (r == 0 && h->n->kind == P9_BYTES && writes(h->flags))
+		r = rbytes_wait_for_the_dead(h->n);
 	if (r == 0 && opened_there(h->n, h->flags))
 		r = front_open_there(h, err);
 	else if (r == 0 && (h->flags & O_ACCMODE) != O_WRONLY)
@@ -149,6 +164,7 @@ void remote_open(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		return;
 	}
 	c = front_call(req, n, run_open, reply_run_open);
+	c->grace_ms = n->kind == P9_BYTES ? BYTES_GRACE_MS : 0;
 	c->rh = h;
 	c->fi = *fi;
 	call_start(c);
@@ -220,9 +236,13 @@ static void reply_reread(struct call *c)
 
 void remote_read(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct rhandle *h = handle_of(fi);
+	struct rhandle *h = front_handle(fi);
 	struct call *c;
 
+	if (h->bytes) {
+		front_rbytes_read(req, h, size, off);
+		return;
+	}
 	if (!h->fid && !(h->stale && !off)) {
 		reply_text(req, h, size, off);
 		return;
@@ -293,9 +313,14 @@ static void reply_write(struct call *c)
 
 void remote_write(fuse_req_t req, const char *p, size_t size, off_t off, struct fuse_file_info *fi)
 {
-	struct rhandle *h = handle_of(fi);
-	struct call *c = front_call(req, h->n, run_write, reply_write);
+	struct rhandle *h = front_handle(fi);
+	struct call *c;
 
+	if (h->bytes) {
+		front_rbytes_write(req, h, p, size, off);
+		return;
+	}
+	c = front_call(req, h->n, run_write, reply_write);
 	c->rh = h;
 	c->off = off;
 	buf_add(&c->data, p, size);
@@ -320,11 +345,15 @@ static int run_flush(struct call *c, struct error *err)
 	return r;
 }
 
-void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync unused)
+void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync)
 {
-	struct rhandle *h = handle_of(fi);
+	struct rhandle *h = front_handle(fi);
 	struct call *c;
 
+	if (h->bytes) {
+		front_rbytes_flush(req, h, sync);
+		return;
+	}
 	if (!h->fid || !h->written || h->n->kind == P9_STREAM) {
 		fuse_reply_err(req, 0);
 		return;
@@ -336,14 +365,14 @@ void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync unused)
 
 uint32_t front_open_fid(const struct fuse_file_info *fi)
 {
-	const struct rhandle *h = fi ? handle_of(fi) : NULL;
+	const struct rhandle *h = fi ? front_handle(fi) : NULL;
 
 	return h && h->link == h->n->r->links ? h->fid : 0;
 }
 
 void remote_release(fuse_req_t req, struct fuse_file_info *fi)
 {
-	struct rhandle *h = handle_of(fi);
+	struct rhandle *h = front_handle(fi);
 
 	fuse_reply_err(req, 0);
 	if (h->poll)
@@ -419,7 +448,7 @@ void remote_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 
 void remote_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
 {
-	struct rhandle *h = handle_of(fi);
+	struct rhandle *h = front_handle(fi);
 	bool now = !h->fid || h->n->kind != P9_STREAM || h->ready || h->text.n;
 
 	h->ready = false; /* asked for anew after the next read */

@@ -5,6 +5,8 @@
 
 #include "front.h"
 
+struct rbytes;
+
 /* An open file of a remote tree. */
 struct rhandle {
 	struct rnode *n;
@@ -23,7 +25,10 @@ struct rhandle {
 	bool mid_line;		 /* what was read last did not end its line */
 	uint64_t ring, position; /* what was received last, there */
 	uint64_t offset;	 /* where the reader is */
+
+	struct rbytes *bytes; /* of a file of bytes; clunks the fid */
 };
+struct rhandle *front_handle(const struct fuse_file_info *fi);
 
 struct rnode *front_node(fuse_ino_t ino);
 struct call *front_call(fuse_req_t req, struct rnode *n, int (*run)(struct call *, struct error *),
@@ -39,5 +44,10 @@ void front_poll_task(void *arg); /* ARG: the handle, referenced */
 void front_handle_unref(struct rhandle *h);
 uint32_t
 front_open_fid(const struct fuse_file_info *fi); /* what FI's file is there; 0: it is not open there, or FI is NULL */
+
+/* front_bytes.c */
+void front_rbytes_read(fuse_req_t req, struct rhandle *h, size_t size, off_t off);
+void front_rbytes_write(fuse_req_t req, struct rhandle *h, const char *p, size_t size, off_t off);
+void front_rbytes_flush(fuse_req_t req, struct rhandle *h, bool sync);
 
 #endif

@@ -102,12 +102,16 @@ struct rcall { /* a request on its way */
 	struct buf bytes;
 	struct p9_msg reply; /* borrows from BYTES */
 	struct waitq q;
+	void (*on_done)(struct rcall *c, void *arg);
+	void *arg;
 };
 /* Sends M as it is but for its tag.  NULL when there is no link. */
 struct rcall *remote_send(struct remote *r, struct p9_msg *m);
 /* Waits for its reply: 0, the other end's errno with its words, -EHOSTUNREACH (the link broke; -EIO when what was asked may have been done), or -ECANCELED,
  * which is passed on (Tflush). */
 int remote_await(struct remote *r, struct rcall *c, struct error *err);
+/* Nobody waits for C: FN is told of its end, at once if that was already. */
+void remote_on_done(struct rcall *c, void (*fn)(struct rcall *c, void *arg), void *arg);
 void rcall_unref_p(struct rcall **c);
 #define autorcall __attribute__((cleanup(rcall_unref_p)))
 /* The two in one; *OUT has the reply. */

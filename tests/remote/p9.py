@@ -21,7 +21,8 @@ TYPES = dict(statfs=8, lopen=12, lcreate=14, symlink=16, mknod=18, rename=20, re
              getattr=24, setattr=26, xattrwalk=30, xattrcreate=32, readdir=40, fsync=50, lock=52,
              getlock=54, link=70, mkdir=72, renameat=74, unlinkat=76, version=100, auth=102,
              attach=104, flush=108, walk=110, read=116, write=118, clunk=120, remove=122,
-             get=200, list=202, put=204, watch=206, poll=208)
+             get=200, list=202, put=204, watch=206, poll=208,
+             seek=214, allocate=216, copy=218)
 SLOW = int(os.environ.get('P9_SLOW', '1'))
 MOUNT = os.environ['M']
 

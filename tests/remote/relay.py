@@ -18,7 +18,8 @@ CHUNK = 256 << 10
 NAMES = {8: 'Tstatfs', 12: 'Tlopen', 14: 'Tlcreate', 16: 'Tsymlink', 22: 'Treadlink', 24: 'Tgetattr', 26: 'Tsetattr',
          30: 'Txattrwalk', 32: 'Txattrcreate', 40: 'Treaddir', 50: 'Tfsync', 72: 'Tmkdir', 74: 'Trenameat',
          76: 'Tunlinkat', 100: 'Tversion', 104: 'Tattach', 108: 'Tflush', 110: 'Twalk', 116: 'Tread', 118: 'Twrite',
-         120: 'Tclunk', 200: 'Tget', 202: 'Tlist', 204: 'Tput', 206: 'Twatch', 208: 'Tpoll'}
+         120: 'Tclunk', 200: 'Tget', 202: 'Tlist', 204: 'Tput', 206: 'Twatch', 208: 'Tpoll',
+         214: 'Tseek', 216: 'Tallocate', 218: 'Tcopy'}
 UNAWAITED = ('Tclunk', 'Tflush', 'Tstatfs')
 
 
