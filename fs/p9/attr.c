@@ -9,8 +9,8 @@
 #include "fs/scratch.h"
 
 #define SETTLE_MS  200
-#define V9FS_MAGIC 0x01021997
-#define BYTES_MS   30000 /* for storage to answer */
+#define FUSE_MAGIC 0x65735546 /* GNU tail -f believes that inotify tells of all that changes in v9fs; this it polls */
+#define BYTES_MS   30000      /* for storage to answer */
 
 int p9_may(const struct place *at, const struct who *who, int bits, struct error *err)
 {
@@ -226,7 +226,7 @@ int p9_statfs(struct p9_req *q, struct p9_msg *out, struct error *err)
 
 	if (r < 0)
 		return r;
-	out->fs_type = V9FS_MAGIC;
+	out->fs_type = FUSE_MAGIC;
 	out->bsize = 4096;
 	out->namelen = 255;
 	return 0;

@@ -309,6 +309,8 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 		int64_t k = bytes_do(f->h->bytes, &op, NULL, BYTES_MS, err);
 		r = k < 0 ? k : 0;
 	} else {
+		if ((f->h->flags & O_NONBLOCK) && f->h->slot && f->h->slot->entry->kind != ENTRY_DOC)
+			p9_answer(q, out); /* accepted now, done later: what becomes of it, `error` says */
 		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
 	}
 	if (r < 0 && r != -EAGAIN && r != -ECANCELED)
