@@ -1,6 +1,7 @@
 #!/bin/sh
 # sshfs over a mounted domfs: another host's programs read the whole tree, follow events, copy images, and write commands.
 # timeout: 120
+# shellcheck disable=SC2016,SC2164
 . "$(dirname "$0")/../lib.sh"
 require root 'sshd logs in as whom it runs'
 require /usr/sbin/sshd 'apt-get install openssh-server'
@@ -46,7 +47,8 @@ S=$TMP/far
 mkdir "$S"
 /usr/sbin/sshd -D -e -f "$TMP/sshd_config" 2> sshd.log &
 sshd=$!
-trap 'set +e; _status=$?; umount -l "$S" 2> /dev/null; kill "$sshd" 2> /dev/null; (exit "$_status"); _cleanup' EXIT
+# shellcheck disable=SC2154
+trap '_status=$?; set +e; umount -l "$S" 2> /dev/null; kill "$sshd" 2> /dev/null; (exit "$_status"); _cleanup' EXIT
 # direct_io: what is read ends where it ends, whatever size it had a moment ago; sshfs_sync: a write that is refused fails
 links=
 ! sshfs -h 2>&1 | grep -q no_contain_symlinks || links=,no_contain_symlinks	# by-uuid's go up: ../domains/web
