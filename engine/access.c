@@ -14,6 +14,8 @@
 
 #define ACL_VERSION	2
 #define ACL_MAX_ENTRIES 512
+#define GROUPS_KEPT	61   /* users */
+#define GROUPS_MS	2000 /* who was taken out of a group still is in it for this long */
 
 enum {
 	TAG_USER_OBJ = 0x01,
@@ -278,23 +280,65 @@ int access_set_acl(struct object *o, const char *key, mode_t default_mode, const
 	return r;
 }
 
+void access_acl_text(const void *acl, size_t n, struct buf *out)
+{
+	static const struct {
+		unsigned tag;
+		const char *word;
+	} words[] = { { TAG_USER_OBJ, "u:" }, { TAG_USER, "u:" }, { TAG_GROUP_OBJ, "g:" },
+		      { TAG_GROUP, "g:" },    { TAG_MASK, "m:" }, { TAG_OTHER, "o:" } };
+	const struct key k = { .acl = (char *)acl, .nacl = n };
+
+	for (size_t i = 0; i < acl_count(&k) && i < ACL_MAX_ENTRIES; i++) {
+		struct ace e = acl_entry(&k, i);
+		for (size_t w = 0; w < ARRAY_SIZE(words); w++)
+			if (words[w].tag == e.tag)
+				buf_printf(out, "%s%s", i ? "," : "", words[w].word);
+		if (e.tag == TAG_USER || e.tag == TAG_GROUP)
+			buf_printf(out, "%u", e.id);
+		buf_printf(out, ":%c%c%c", e.perm & 4 ? 'r' : '-', e.perm & 2 ? 'w' : '-', e.perm & 1 ? 'x' : '-');
+	}
+}
+
 /* ---- decisions ---- */
 
-bool access_in_group(const struct who *who, gid_t gid)
+/* What the user database says of a user's groups: asked for each file of a listing, and it may be far away. */
+struct groups {
+	uid_t uid;
+	int64_t at_ms; /* 0: nobody's */
+	int n;
+	gid_t ids[256];
+};
+
+static const struct groups *groups_of(uid_t uid)
 {
-	gid_t groups[256];
-	int n = ARRAY_SIZE(groups);
+	static struct groups kept[GROUPS_KEPT];
+	struct groups *g = &kept[uid % GROUPS_KEPT];
 	struct passwd pw, *found = NULL;
 	char text[4096];
 
+	if (g->at_ms && g->uid == uid && now_monotonic_ms() - g->at_ms < GROUPS_MS)
+		return g;
+	g->uid = uid;
+	g->at_ms = now_monotonic_ms();
+	g->n = 0;
+	if (getpwuid_r(uid, &pw, text, sizeof(text), &found) || !found)
+		return g;
+	g->n = ARRAY_SIZE(g->ids);
+	if (getgrouplist(found->pw_name, found->pw_gid, g->ids, &g->n) < 0)
+		g->n = ARRAY_SIZE(g->ids);
+	return g;
+}
+
+bool access_in_group(const struct who *who, gid_t gid)
+{
+	const struct groups *g;
+
 	if (who->gid == gid)
 		return true;
-	if (getpwuid_r(who->uid, &pw, text, sizeof(text), &found) || !found)
-		return false;
-	if (getgrouplist(found->pw_name, found->pw_gid, groups, &n) < 0)
-		n = ARRAY_SIZE(groups);
-	for (int i = 0; i < n; i++)
-		if (groups[i] == gid)
+	g = groups_of(who->uid);
+	for (int i = 0; i < g->n; i++)
+		if (g->ids[i] == gid)
 			return true;
 	return false;
 }

@@ -14,8 +14,9 @@
 struct who { /* the one who asks */
 	uid_t uid;
 	gid_t gid;
-	pid_t pid;	 /* 0 when unknown (remote) */
-	uint64_t client; /* 0, or what stands for a process of another host: PID is that of who speaks for it */
+	pid_t pid;	     /* 0 when unknown (remote) */
+	uint64_t client;     /* 0, or what stands for a process of another host: PID is that of who speaks for it */
+	unsigned connection; /* that he came by, in host/clients; 0: the mount of this engine */
 };
 
 struct rights {
@@ -43,6 +44,9 @@ bool access_may(const struct object *o, const char *key, mode_t default_mode, co
 bool access_in_group(const struct who *who, gid_t gid);
 /* Is WHO root or the owner of O's directory? */
 bool access_owner(const struct object *o, const struct who *who);
+
+/* An ACL in xattr form in getfacl's words: "u::rw-,u:1000:r--,g::r--,m::rw-,o::---"; nothing when it is malformed. */
+void access_acl_text(const void *acl, size_t n, struct buf *out);
 
 /* Called after every change, to make it last (set by the domains; NULL: nothing is kept). */
 extern void (*access_changed_hook)(struct object *o);

@@ -121,9 +121,13 @@ int domain_command_line(struct domain *d, struct buf *out, struct error *err);
 /* The hypervisor's own output so far, at most the last 1 MiB. */
 int domain_log(struct domain *d, struct buf *out, struct error *err);
 /* What `list` shows, all domains. */
-void domains_list(struct buf *out);
+struct viewer { /* for whom: those of which SEES is true are told of */
+	const struct who *who;
+	bool (*sees)(const struct who *who, const struct object *o);
+};
+void domains_list(const struct viewer *v, struct buf *out);
 /* OpenMetrics of all domains; one that does not answer soon is left out of what only it knows.  Task. */
-void domains_metrics(struct buf *out);
+void domains_metrics(const struct viewer *v, struct buf *out);
 
 /* Records what the answering place answers: error file of the domain and /errors. */
 void domain_set_error(struct domain *d, const char *text);

@@ -43,9 +43,11 @@ void domain_job(struct domain *d, struct buf *out)
 		   now_monotonic_ms() - j->began_ms, (unsigned)j->uid, d->jobs.waiting);
 }
 
-void domains_list(struct buf *out)
+void domains_list(const struct viewer *v, struct buf *out)
 {
 	for (struct domain *d = domain_after(0); d; d = domain_after(d->obj.serial)) {
+		if (!v->sees(v->who, &d->obj))
+			continue;
 		buf_percent(out, d->obj.name);
 		buf_putc(out, ' ');
 		buf_puts(out, domain_state_names[d->state]);

@@ -16,6 +16,8 @@
 struct ring events_ring = { .cap = EVENTS_KEPT };
 struct ring errors_ring = { .cap = ERRORS_KEPT };
 
+void (*ring_line_hook)(const struct ring *r, struct str line);
+
 static uint64_t last_seq;
 
 void ring_init(struct ring *r, size_t cap)
@@ -75,6 +77,13 @@ size_t ring_read(const struct ring *r, uint64_t offset, char *out, size_t n, uin
 	return n;
 }
 
+static void add_line(struct ring *r, const struct buf *line)
+{
+	if (ring_line_hook)
+		ring_line_hook(r, (struct str){ line->p, line->n });
+	ring_add(r, line->p, line->n);
+}
+
 /* One line only, whatever text came from outside. */
 static void add_text(struct buf *out, const char *text)
 {
@@ -103,7 +112,7 @@ void event_emit(const char *kind, const char *object, const char *event, const c
 		add_text(&line, detail);
 	}
 	buf_putc(&line, '\n');
-	ring_add(&events_ring, line.p, line.n);
+	add_line(&events_ring, &line);
 }
 
 uint64_t event_seq(void)
@@ -126,7 +135,7 @@ void errors_add(const struct who *who, const char *path, const struct error *err
 	buf_printf(&line, " %s ", errno_name(err->code));
 	add_text(&line, error_text(err));
 	buf_putc(&line, '\n');
-	ring_add(&errors_ring, line.p, line.n);
+	add_line(&errors_ring, &line);
 }
 
 const char *errno_name(int code)

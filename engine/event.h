@@ -16,6 +16,8 @@ struct ring {
 	void (*grew)(struct ring *r); /* set by the front end: wake followers.  May be NULL */
 };
 extern struct ring events_ring, errors_ring;
+/* Called with each line before it is added to one of these two.  NULL: nobody. */
+extern void (*ring_line_hook)(const struct ring *r, struct str line);
 
 void ring_init(struct ring *r, size_t cap);
 void ring_free(struct ring *r);

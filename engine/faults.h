@@ -29,7 +29,7 @@
 	/* a volume; its upload, on the thread that writes */ \
 	X("volume-create:begin") X("volume-create:made") X("volume-clone:made") X("volume-rename:begin") \
 	X("volume-rename:moved") X("volume-remove:begin") X("volume-remove:removed") \
-	X("volume-upload:begin") \
+	X("volume-upload:begin") X("volume-upload:made") \
 	/* a device into or out of the running guest */ \
 	X("plug:begin") X("plug:completed") X("plug:qemu-item") X("plug:attached") X("plug:recorded") X("plug:stored") X("plug:done") \
 	X("unplug:begin") X("unplug:detached") X("unplug:recorded") X("unplug:stored") X("unplug:done")

@@ -165,6 +165,7 @@ void loop_close(void)
 	pthread_mutex_lock(&post_lock);
 	post_open = false; /* a worker that comes back later finds nobody */
 	pthread_mutex_unlock(&post_lock);
+	run_posted(NULL); /* what came since the last turn */
 	uv_walk(&loop, close_one, NULL);
 	while (uv_run(&loop, UV_RUN_DEFAULT))
 		;
@@ -251,15 +252,19 @@ void loop_soon(void (*fn)(void *arg), void *arg)
 	calls_add(&soon, fn, arg);
 }
 
-void loop_post(void (*fn)(void *arg), void *arg)
+bool loop_post(void (*fn)(void *arg), void *arg)
 {
+	bool open;
+
 	pthread_mutex_lock(&post_lock);
-	if (post_open) {
+	open = post_open;
+	if (open) {
 		calls_add(&posted, fn, arg);
 		if (posted.n == 1)
 			uv_async_send(&post_handle);
 	}
 	pthread_mutex_unlock(&post_lock);
+	return open;
 }
 
 static void signal_came(uv_signal_t *h, int signo)

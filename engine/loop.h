@@ -29,8 +29,8 @@ void loop_untimer(struct loop_timer *t); /* NULL is fine */
 
 /* Runs FN(ARG) on the loop soon, after what is going on now (same thread only). */
 void loop_soon(void (*fn)(void *arg), void *arg);
-/* The same from any thread; after loop_close nothing happens. */
-void loop_post(void (*fn)(void *arg), void *arg);
+/* The same from any thread; after loop_close nothing happens, and it returns false. */
+bool loop_post(void (*fn)(void *arg), void *arg);
 /* Calls FN(ARG, signo) on the loop for a signal. */
 void loop_signal(int signo, void (*fn)(void *arg, int signo), void *arg);
 

@@ -143,11 +143,11 @@ static void add_rows(struct vec *families, struct hash *by_name, const struct do
 		add_row(families, by_name, d, &s->rows[i]);
 }
 
-static void print_states(struct buf *out)
+static void print_states(const struct viewer *v, struct buf *out)
 {
 	buf_puts(out, "# TYPE domfs_domain_state stateset\n");
 	for (struct domain *d = domain_after(0); d; d = domain_after(d->obj.serial))
-		for (int i = 0; domain_state_names[i]; i++) {
+		for (int i = 0; domain_state_names[i] && v->sees(v->who, &d->obj); i++) {
 			buf_puts(out, "domfs_domain_state{");
 			label(out, "domain", d->obj.name);
 			buf_printf(out, ",domfs_domain_state=\"%s\"} %d\n", domain_state_names[i],
@@ -155,24 +155,26 @@ static void print_states(struct buf *out)
 		}
 }
 
-static void print_number(struct buf *out, const char *name, bool memory)
+static void print_number(const struct viewer *v, struct buf *out, const char *name, bool memory)
 {
 	buf_printf(out, "# TYPE %s gauge\n", name);
 	for (struct domain *d = domain_after(0); d; d = domain_after(d->obj.serial)) {
+		if (!v->sees(v->who, &d->obj))
+			continue;
 		buf_printf(out, "%s{", name);
 		label(out, "domain", d->obj.name);
 		buf_printf(out, "} %" PRIu64 "\n", memory ? d->memory : d->cpus);
 	}
 }
 
-static void print(struct vec *answers, struct buf *out)
+static void print(const struct viewer *v, struct vec *answers, struct buf *out)
 {
 	struct vec families = { 0 };
 	struct hash *by_name = hash_new();
 
-	print_states(out);
-	print_number(out, "domfs_domain_cpus", false);
-	print_number(out, "domfs_domain_memory_bytes", true);
+	print_states(v, out);
+	print_number(v, out, "domfs_domain_cpus", false);
+	print_number(v, out, "domfs_domain_memory_bytes", true);
 	for (size_t i = 0; i < answers->n; i++) {
 		struct answer *a = answers->at[i];
 		add_rows(&families, by_name, a->domain, &a->host);
@@ -189,7 +191,7 @@ static void print(struct vec *answers, struct buf *out)
 	hash_free(by_name);
 }
 
-void domains_metrics(struct buf *out)
+void domains_metrics(const struct viewer *v, struct buf *out)
 {
 	struct gather *all = xcalloc(1, sizeof(*all));
 	int64_t until = now_monotonic_ms() + ANSWER_WITHIN_MS;
@@ -202,7 +204,7 @@ void domains_metrics(struct buf *out)
 	for (struct domain *d = domain_after(0); d; d = domain_after(d->obj.serial)) {
 		struct answer *a;
 
-		if (d->state != DOMAIN_RUNNING && d->state != DOMAIN_PAUSED)
+		if ((d->state != DOMAIN_RUNNING && d->state != DOMAIN_PAUSED) || !v->sees(v->who, &d->obj))
 			continue;
 		a = xcalloc(1, sizeof(*a));
 		*a = (struct answer){ .domain = domain_hold(d), .all = all };
@@ -213,7 +215,7 @@ void domains_metrics(struct buf *out)
 	}
 	while (all->left && r == 0 && now_monotonic_ms() < until)
 		r = task_wait(&all->done, until - now_monotonic_ms());
-	print(&answers, out);
+	print(v, &answers, out);
 	for (size_t i = 0; i < answers.n; i++) {
 		struct answer *a = answers.at[i];
 		if (a->done) {

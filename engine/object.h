@@ -20,6 +20,7 @@ enum object_kind {
 	OBJ_SECRET,
 	OBJ_POOL_TYPE,
 	OBJ_HOST,
+	OBJ_CLIENT,
 	OBJ_OTHER
 };
 

@@ -135,7 +135,8 @@ static void *thread_main(void *arg)
 		/* these two say who owns ARG: only the wait may give them */
 		if (c->result == -ETIMEDOUT || c->result == -ECANCELED)
 			c->result = -EIO;
-		loop_post(call_done, c);
+		if (!loop_post(call_done, c) && c->abandoned) /* domfs ends: nobody else frees it */
+			call_done(c);
 		pthread_mutex_lock(&w->lock);
 	}
 	w->running = false;

@@ -30,6 +30,7 @@ struct pool {
 	char uuid[UUID_TEXT];
 	enum pool_state state;
 	bool persistent, autostart;
+	bool storing, dirty;		  /* its file is being written or removed; is to be written after that */
 	bool fresh;			  /* made by mkdir: takes name and uuid of the first definition as its own */
 	bool adopted;			  /* it was there before us: stop leaves it there */
 	const struct pool_driver *driver; /* NULL: of a type that is not known here */
@@ -113,9 +114,9 @@ int pool_verdict(struct pool *p, struct str text, struct buf *out, struct error 
 int pool_command(struct pool *p, struct str word, const struct who *who, struct error *err);
 int pool_set_autostart(struct pool *p, bool on, struct error *err);
 int pool_prop_show(struct pool *p, const struct prop *row, struct buf *out, struct error *err);
-int pool_prop_store(struct pool *p, const struct prop *row, struct str text, struct error *err);
+int pool_prop_store(struct pool *p, const struct prop *row, struct str text, const struct who *who, struct error *err);
 int pool_source_show(struct pool *p, struct buf *out, struct error *err);
-int pool_source_store(struct pool *p, struct str text, struct error *err);
+int pool_source_store(struct pool *p, struct str text, const struct who *who, struct error *err);
 /* Fresh numbers, or -ETIMEDOUT; pool->usage keeps the last ones. */
 int pool_usage(struct pool *p, struct error *err);
 void pool_usage_settle(struct pool *p, int64_t timeout_ms); /* the same, for at most so long */

@@ -3,6 +3,9 @@
  * A pool's definition: parsed, checked, completed by the driver, stored, put in force; and its rows as files.  Until it is stored
  * nothing of it is in force; when it is stored nothing can fail any more.
  */
+#include <sys/stat.h>
+#include <unistd.h>
+
 #include "pool_impl.h"
 
 void pool_draft_clear(struct pool_draft *dr)
@@ -30,6 +33,8 @@ static int check_name(struct pool *p, struct pool_draft *dr, struct error *err)
 			"line %ld: <name> is '%s', but this pool is '%s': rename it with mv, or leave the name as "
 			"it is",
 			node_line(node_child(root, "name")), name, p->obj.name);
+	if (object_name_check(plain, err) < 0) /* it is not used, but nothing that anybody meant */
+		return error_in(err, -EINVAL, "line %ld: <name>", node_line(node_child(root, "name")));
 	node_set(root, "name", p->obj.name);
 	free(take(&dr->text));
 	return 0;
@@ -110,6 +115,41 @@ static int check_source(struct pool *p, struct pool_draft *dr, struct error *err
 	return 0;
 }
 
+static void put_place(const struct node *root, struct buf *out)
+{
+	const struct node *source = node_child(root, "source");
+
+	buf_printf(out, "%s %s\n", node_get_or(root, "@type", ""), node_get_or(root, "target/path", ""));
+	if (source)
+		node_print(source, out);
+}
+
+/* What lies in a pool is read, written and removed with the rights of domfs.  So it is for root to say where one lies; anybody else has a directory
+ * of the pool's own, and not that of a pool of somebody else's that is no more. */
+static int check_place(struct pool *p, struct pool_draft *dr, struct error *err)
+{
+	autofree char *own = xasprintf("%s/images/%s", config.state_dir, p->obj.name);
+	const struct node *root = doc_root(dr->full);
+	autobuf struct buf was = { 0 }, is = { 0 };
+	struct stat st;
+
+	if (!dr->who || dr->who->uid == 0 || dr->who->uid == geteuid())
+		return 0;
+	put_place(pool_node(p), &was);
+	put_place(root, &is);
+	if (p->full.n && !strcmp(buf_text(&was), buf_text(&is)))
+		return 0;
+	if (!str_eq(node_get(root, "@type"), "dir") || !str_eq(node_get(root, "target/path"), own))
+		return error_set(
+			err, EPERM,
+			"only root says where a pool lies: leave its target out, and it is a directory of its own ('%s')",
+			own);
+	if (lstat(own, &st) == 0 && st.st_uid != dr->who->uid)
+		return error_set(err, EPERM, "the directory '%s' of a former pool is not yours: choose another name",
+				 own);
+	return 0;
+}
+
 int pool_draft_complete(struct pool *p, struct pool_draft *dr, struct error *err)
 {
 	autofree char *dir = xasprintf("%s/images", config.state_dir);
@@ -136,7 +176,9 @@ int pool_draft_complete(struct pool *p, struct pool_draft *dr, struct error *err
 		error_clear(err);
 		r = 0;
 	}
-	return r == 0 ? check_source(p, dr, err) : r;
+	if (r == 0)
+		r = check_source(p, dr, err);
+	return r == 0 ? check_place(p, dr, err) : r;
 }
 
 static int parse(struct pool *p unused, struct str text, struct pool_draft *dr, struct error *err)
@@ -187,6 +229,7 @@ int pool_draft_commit(struct pool *p, struct pool_draft *dr, bool keep, struct e
 		p->fresh = was_fresh;
 		buf_clear(&conf);
 		buf_clear(&full);
+		pool_store_settle(p);
 		return r;
 	}
 	(void)!fault_point("pool-define:stored", NULL);
@@ -200,6 +243,7 @@ int pool_draft_commit(struct pool *p, struct pool_draft *dr, bool keep, struct e
 	free(p->type);
 	p->type = take(&type);
 	p->driver = dr->driver;
+	pool_store_settle(p);
 	object_changed(&p->obj, 1u << FACET_DOC | 1u << FACET_CONFIG);
 	return 0;
 }
@@ -230,9 +274,9 @@ static bool is_in_force(struct pool *p, struct str text)
 	       (same(text, p->config) || same(text, p->full) || same(text, (struct str){ shown.p, shown.n }));
 }
 
-static int define(struct pool *p, struct str text, struct error *err)
+static int define(struct pool *p, struct str text, const struct who *who, struct error *err)
 {
-	autopooldraft struct pool_draft dr = { 0 };
+	autopooldraft struct pool_draft dr = { .who = who };
 	int r = is_in_force(p, text) ? 1 : may_change(p, err);
 
 	if (r != 0)
@@ -254,7 +298,7 @@ int pool_define(struct pool *p, struct str text, const struct who *who, struct e
 	int r = job_begin(&job, &held->jobs, "define", err);
 
 	if (r == 0)
-		r = define(p, text, err);
+		r = define(p, text, who, err);
 	return error_in(err, r, "%s: define", p->obj.name);
 }
 
@@ -277,6 +321,7 @@ int pool_verdict(struct pool *p, struct str text, struct buf *out, struct error 
 struct edit {
 	const struct prop *row; /* NULL: the source */
 	struct str text;
+	const struct who *who;
 };
 
 static int edit_row(struct pool *p, struct node *root, const struct edit *e, struct error *err)
@@ -292,7 +337,7 @@ static int edit_row(struct pool *p, struct node *root, const struct edit *e, str
 
 static int edit_held(struct pool *p, const struct edit *e, struct error *err)
 {
-	autopooldraft struct pool_draft dr = { 0 };
+	autopooldraft struct pool_draft dr = { .who = e->who };
 	autobuf struct buf before = { 0 }, after = { 0 };
 	int r = pool_there(p, err);
 
@@ -315,7 +360,7 @@ static int edit_held(struct pool *p, const struct edit *e, struct error *err)
 static int edit(struct pool *p, const struct edit *e, const char *name, struct error *err)
 {
 	autopool struct pool *held = pool_hold(p);
-	autojob struct job job = { 0 };
+	autojob struct job job = { .uid = e->who ? e->who->uid : 0 };
 	int r = job_begin(&job, &held->jobs, "define", err);
 
 	if (r == 0)
@@ -329,9 +374,9 @@ int pool_prop_show(struct pool *p, const struct prop *row, struct buf *out, stru
 	return 0;
 }
 
-int pool_prop_store(struct pool *p, const struct prop *row, struct str text, struct error *err)
+int pool_prop_store(struct pool *p, const struct prop *row, struct str text, const struct who *who, struct error *err)
 {
-	struct edit e = { row, text };
+	struct edit e = { row, text, who };
 
 	return edit(p, &e, row->file, err);
 }
@@ -343,9 +388,9 @@ int pool_source_show(struct pool *p, struct buf *out, struct error *err unused)
 	return 0;
 }
 
-int pool_source_store(struct pool *p, struct str text, struct error *err)
+int pool_source_store(struct pool *p, struct str text, const struct who *who, struct error *err)
 {
-	struct edit e = { NULL, text };
+	struct edit e = { NULL, text, who };
 
 	return edit(p, &e, "source", err);
 }

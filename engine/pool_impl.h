@@ -32,6 +32,7 @@ struct pool_draft {
 	size_t n;
 	char uuid[UUID_TEXT];
 	const struct pool_driver *driver;
+	const struct who *who; /* who wants it so; NULL: domfs itself */
 };
 void pool_draft_clear(struct pool_draft *dr);
 #define autopooldraft __attribute__((cleanup(pool_draft_clear)))
@@ -44,7 +45,10 @@ int pool_draft_commit(struct pool *p, struct pool_draft *dr, bool keep, struct e
 
 int pool_store(struct pool *p, struct str config, struct str full, const char *uuid, const char *type, bool durable,
 	       struct error *err);
+int pool_store_remove(struct pool *p, struct error *err); /* durably.  Task */
+void pool_store_settle(struct pool *p); /* after either: what changed meanwhile, or what is in force if it failed */
 void pool_save_soon(struct pool *p);
+int pool_volumes_store(struct pool *p, struct error *err); /* formats and rights, durably.  Task */
 void pool_volumes_dirty(struct pool *p); /* formats or rights of volumes changed: written soon, once for all */
 void pool_volumes_flush(struct pool *p);
 void pool_rights_load(struct volume *v); /* those that were stored for it */
@@ -74,6 +78,8 @@ int volume_there(const struct volume *v, struct error *err);
 int volume_needs(const struct volume *v, enum volume_state state, struct error *err);
 /* As volume_learn, but a broken image is no error: then what is known of it has no format and no capacity. */
 int volume_learn_outside(struct volume *v, struct error *err);
+/* As volume_learn, of one that was just made as FORMAT (NULL: as its first bytes say). */
+int volume_learn_as(struct volume *v, const char *format, struct error *err);
 void volume_progress(void *arg, uint64_t done, uint64_t total); /* ARG: the volume */
 void volume_event(const struct volume *v, const char *event, const char *detail);
 int volume_name_free(struct pool *p, const char *name, struct error *err);
@@ -81,7 +87,14 @@ int volume_name_free(struct pool *p, const char *name, struct error *err);
 int volume_create(struct volume *v, struct doc *xml, const struct who *who,
 		  struct error *err); /* the job is the caller's */
 
+/* ---- volume_users.c ---- */
+
+int pool_check_users(struct pool *p,
+		     struct error *err); /* -EBUSY: a guest that claims nothing has one of its volumes */
+
 /* ---- volume_data.c ---- */
+
+int volume_check_chain(struct volume *v, struct error *err); /* -ELOOP: what V is built on has no end.  Task */
 
 int volume_data_layers(struct volume *v, bool write, const struct who *who, const struct secret *secret,
 		       struct bulk **out, struct error *err);
@@ -92,6 +105,10 @@ void format_record(struct pool *p, const char *pool_name, const char *format, co
 char *format_recorded(const struct pool *p, const char *pool_name, const struct volume_info *info);
 void formats_clear(struct pool *p);
 void format_rename(struct pool *p, const char *from, const char *to); /* TO NULL: forgotten */
+/* Before a file is there under a name: that it will be of FORMAT; that it will be what is known by another name.  Durable; task. */
+int format_ahead(struct pool *p, const char *pool_name, const char *format, struct error *err);
+int format_copy(struct pool *p, const char *from, const char *to, struct error *err);
+void formats_sweep(struct pool *p); /* after a listing: what was to be and is not */
 void formats_load(struct pool *p, const char *line);
 void formats_print(const struct pool *p, struct record *r);
 

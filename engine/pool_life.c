@@ -3,6 +3,8 @@
  * A pool's life: build, start, stop, refresh, delete, and being found again.  Each takes the pool's job, calls the driver's slot, records,
  * announces.
  */
+#include <unistd.h>
+
 #include "claim.h"
 #include "pool_impl.h"
 #include "watch.h"
@@ -84,6 +86,21 @@ static bool below_ours(struct pool *p)
 	return str_starts(node_get_or(pool_node(p), "target/path", ""), ours);
 }
 
+/* A directory of our own choice that is new is its owner's: that tells whose it was when another pool of its name is made. */
+static int build_it(struct pool *p, bool overwrite, struct error *err)
+{
+	const char *path = node_get(pool_node(p), "target/path");
+	bool new = str_eq(p->type, "dir") && below_ours(p) && access(path, F_OK) < 0;
+	struct rights rights;
+	int r = p->driver->build(p, overwrite, err);
+
+	access_get(&p->obj, "", 0755, &rights);
+	if (r == 0 && new &&rights.uid != geteuid() && !node_has(pool_node(p), "target/permissions") &&
+	    lchown(path, rights.uid, rights.gid) < 0)
+		return error_set(err, errno, "'%s': %s", path, strerror(errno));
+	return r;
+}
+
 static int activate(struct pool *p, struct error *err)
 {
 	int r = pool_whole(p, err);
@@ -98,7 +115,7 @@ static int activate(struct pool *p, struct error *err)
 	/* a directory of our own choice is nobody else's to make */
 	if ((p->driver->flags & POOL_FILES) && !(p->driver->flags & POOL_REMOTE) && str_eq(p->type, "dir") &&
 	    below_ours(p))
-		r = p->driver->build(p, false, err);
+		r = build_it(p, false, err);
 	if (r == -EEXIST) {
 		error_clear(err);
 		r = 0;
@@ -150,10 +167,13 @@ static int check_unused(struct pool *p, struct error *err)
 		if (v->jobs.holder)
 			return error_set(err, EBUSY, "the volume '%s' is in use: '%s' is going on", v->obj.name,
 					 v->jobs.holder->operation);
+		if (v->upload)
+			return error_set(err, EBUSY, "the volume '%s' is in use: its image is being written",
+					 v->obj.name);
 		if (v->info && v->info->claim && claim_check(v->info->claim, false, err) < 0)
 			return error_in(err, -EBUSY, "the volume '%s'", v->obj.name);
 	}
-	return 0;
+	return pool_check_users(p, err);
 }
 
 static struct volume *volume_in_removal(struct pool *p)
@@ -250,7 +270,7 @@ static int build(struct pool *p, bool overwrite, struct error *err)
 	if (r < 0)
 		return r;
 	pool_enter(p, POOL_BUILDING, NULL);
-	r = p->driver->build(p, overwrite, err);
+	r = build_it(p, overwrite, err);
 	pool_enter(p, POOL_INACTIVE, r < 0 ? "failed" : "built");
 	return r;
 }
@@ -329,6 +349,7 @@ int pool_set_autostart(struct pool *p, bool on, struct error *err)
 	r = pool_store(p, p->config, p->full, p->uuid, p->type, true, err);
 	if (r < 0)
 		p->autostart = was;
+	pool_store_settle(p);
 	object_changed(&p->obj, 1u << FACET_DOC | 1u << FACET_STATE);
 	return error_in(err, r, "%s: autostart", p->obj.name);
 }

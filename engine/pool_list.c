@@ -49,6 +49,7 @@ static void take_listing(struct pool *p, struct listing *l)
 	}
 	changed |= gone.n > 0;
 	vec_clear(&gone, NULL);
+	formats_sweep(p);
 	if (changed)
 		object_changed(&p->obj, 1u << FACET_NAMES);
 }

@@ -3,9 +3,9 @@
 #include "pool_impl.h"
 #include "store.h"
 
-static int make(struct pool *p, struct error *err)
+static int make(struct pool *p, const struct who *who, struct error *err)
 {
-	autopooldraft struct pool_draft dr = { 0 };
+	autopooldraft struct pool_draft dr = { .who = who };
 	autodoc struct doc *doc = doc_parse(str_of("<pool type='dir'>\n</pool>\n"), "pool", err);
 	int r;
 
@@ -35,7 +35,7 @@ int pool_make(const char *name, const struct who *who, mode_t mode, struct pool 
 	p->persistent = false; /* while its rights are set: there is nothing to write yet */
 	access_set(&p->obj, "", 0755, ACCESS_UID | ACCESS_GID | ACCESS_MODE, &rights);
 	p->persistent = true;
-	r = make(p, err);
+	r = make(p, who, err);
 	if (r < 0) {
 		p->persistent = false;
 		(void)!store_remove("pools", name, false, NULL); /* it may have failed late */
@@ -67,9 +67,9 @@ static int drop(struct pool *p, struct error *err)
 	if (r == 0)
 		r = fault_point("pool-drop:begin", err);
 	if (r == 0 && p->persistent)
-		r = store_remove("pools", p->obj.name, true, err);
+		r = pool_store_remove(p, err);
 	if (r < 0) {
-		pool_save_soon(p); /* the file may be gone already when it fails */
+		pool_store_settle(p);
 		return r;
 	}
 	(void)!fault_point("pool-drop:stored", NULL);

@@ -44,6 +44,7 @@ int pool_store(struct pool *p, struct str conf, struct str full, const char *uui
 	       struct error *err)
 {
 	autorecord struct record *r = record_new();
+	int ret;
 
 	record_set(r, "uuid", uuid);
 	record_set(r, "type", type);
@@ -53,40 +54,76 @@ int pool_store(struct pool *p, struct str conf, struct str full, const char *uui
 	add_access(r, "access", "", &p->obj);
 	record_set_text(r, "config", conf);
 	record_set_text(r, "full", full);
-	return store_write(KIND, p->obj.name, r, durable, err);
+	p->storing |= durable;
+	ret = store_write(KIND, p->obj.name, r, durable, err);
+	if (!durable)
+		return ret;
+	p->storing = false;
+	/* it may have failed after the file was in its place: what is in force must be what is there */
+	p->dirty |= ret < 0 && ret != -ENOSPC && ret != -EROFS && ret != -EDQUOT;
+	return ret;
 }
 
+int pool_store_remove(struct pool *p, struct error *err)
+{
+	int r;
+
+	p->storing = true;
+	r = store_remove(KIND, p->obj.name, true, err);
+	p->storing = false;
+	p->dirty |= r < 0; /* the file may be gone already when it fails */
+	return r;
+}
+
+void pool_store_settle(struct pool *p)
+{
+	if (p->dirty)
+		pool_save_soon(p);
+}
+
+/* While a definition is on its way to the disk, or off it, what is in force now must not be written after it. */
 void pool_save_soon(struct pool *p)
 {
-	if (p->persistent && !p->obj.gone && p->full.n)
+	p->dirty = p->storing;
+	if (p->persistent && !p->storing && !p->obj.gone && p->full.n)
 		(void)!pool_store(p, p->config, p->full, p->uuid, p->type, false, NULL);
 }
 
 /* ---- volumes ---- */
 
+static int write_volumes(struct pool *p, bool durable, struct error *err)
+{
+	autorecord struct record *r = record_new();
+
+	formats_print(p, r);
+	for (size_t i = 0; i < p->by_serial.n; i++) {
+		struct volume *v = p->by_serial.at[i];
+		autobuf struct buf prefix = { 0 };
+		if (!v->obj.access)
+			continue;
+		buf_percent(&prefix, volume_name(v));
+		buf_putc(&prefix, ' ');
+		add_access(r, "access", buf_text(&prefix), &v->obj);
+	}
+	/* rights of volumes that are not listed now are not lost */
+	for (size_t i = 0; i < p->rights.n; i++)
+		record_add_line(r, "access", p->rights.at[i]);
+	return store_write(VOLUMES, p->uuid, r, durable, err);
+}
+
 static void save_volumes(void *arg)
 {
 	struct pool *p = arg;
-	autorecord struct record *r = record_new();
 
 	p->saving = NULL;
-	if (!p->obj.gone) {
-		formats_print(p, r);
-		for (size_t i = 0; i < p->by_serial.n; i++) {
-			struct volume *v = p->by_serial.at[i];
-			autobuf struct buf prefix = { 0 };
-			if (!v->obj.access)
-				continue;
-			buf_percent(&prefix, volume_name(v));
-			buf_putc(&prefix, ' ');
-			add_access(r, "access", buf_text(&prefix), &v->obj);
-		}
-		/* rights of volumes that are not listed now are not lost */
-		for (size_t i = 0; i < p->rights.n; i++)
-			record_add_line(r, "access", p->rights.at[i]);
-		(void)!store_write(VOLUMES, p->uuid, r, false, NULL);
-	}
+	if (!p->obj.gone)
+		(void)!write_volumes(p, false, NULL);
 	object_unref(&p->obj);
+}
+
+int pool_volumes_store(struct pool *p, struct error *err)
+{
+	return p->persistent && !p->obj.gone ? write_volumes(p, true, err) : 0;
 }
 
 void pool_volumes_dirty(struct pool *p)

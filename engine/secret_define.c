@@ -227,6 +227,9 @@ static int edit(struct secret *s, const char *file, struct str text, struct erro
 
 	if (!doc)
 		return error_set(err, ESTALE, "it was removed");
+	r = fault_point("secret:begin", err);
+	if (r < 0)
+		return r;
 	doc_print(doc, &before);
 	r = put(doc_root(doc), file, text, err);
 	if (r < 0)

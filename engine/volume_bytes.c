@@ -20,7 +20,8 @@ static void appeared(struct upload *u)
 
 	doc_free(take(&v->draft));
 	v->state = VOLUME_READY;
-	format_rename(v->pool, volume_name(v), NULL);
+	if (!u->format)
+		format_rename(v->pool, volume_name(v), NULL);
 	object_changed(&v->obj, 1u << FACET_STATE | 1u << FACET_DOC);
 }
 
@@ -33,14 +34,16 @@ static int upload_commit(struct bulk *b, struct error *err)
 	if (r == 0)
 		r = fault_point("volume-upload:begin", err);
 	if (r == 0)
+		r = format_ahead(v->pool, volume_name(v), u->format, err);
+	if (r == 0)
 		r = u->commit(b, err);
 	if (r < 0)
 		return error_in(err, r, "%s: upload", v->obj.name);
+	(void)!fault_point("volume-upload:made", NULL);
 	if (u->was_new && v->state != VOLUME_READY)
 		appeared(u);
 	/* another file may lie there now: what was recorded of the old one is not believed of it */
-	if (volume_learn(v, NULL) == 0 && u->format && v->info)
-		format_record(v->pool, volume_name(v), u->format, v->info);
+	(void)!volume_learn_as(v, u->format, NULL);
 	volume_event(v, "uploaded", NULL);
 	pool_usage_soon(v->pool);
 	return 0;

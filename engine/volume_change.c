@@ -6,11 +6,25 @@
 
 #define DROP_MS 200 /* rmdir answers within this; what takes longer goes on as a job */
 
+/* Of volumes that nobody has looked at yet it is not known what they are built on. */
+static void learn_all(struct pool *p)
+{
+	struct volume *o;
+
+	for (uint64_t serial = 0; p->state == POOL_ACTIVE && (o = volume_after(p, serial)); serial = o->obj.serial) {
+		autovolume struct volume *held = volume_hold(o);
+		if (!o->info && volume_learn(held, NULL) == -ECANCELED)
+			return;
+	}
+}
+
 /* A volume that others are built on must stay what and where it is. */
 static int check_overlays(struct volume *v, struct error *err)
 {
-	const char *path = v->info ? v->info->path : NULL;
+	const char *path;
 
+	learn_all(v->pool);
+	path = v->info ? v->info->path : NULL;
 	for (struct pool *p = pool_after(0); path && p; p = pool_after(p->obj.serial))
 		for (size_t i = 0; i < p->by_serial.n; i++) {
 			struct volume *o = p->by_serial.at[i];
@@ -50,6 +64,8 @@ static int resize_held(struct volume *v, uint64_t bytes, struct error *err)
 	if (!pool_has(p, p->driver->resize, "be resized", err))
 		return -ENOTSUP;
 	r = volume_check_users(v, true, err);
+	if (r == 0)
+		r = volume_check_chain(v, err);
 	if (r == 0)
 		r = p->driver->resize(p, volume_name(v), v->info, bytes, err);
 	if (r < 0)
@@ -152,6 +168,7 @@ static int rename_held(struct volume *v, const char *name, struct error *err)
 {
 	struct pool *p = v->pool;
 	autofree char *old = xstrdup(volume_name(v));
+	struct volume *other;
 	int r = 0;
 
 	if (v->state != VOLUME_NEW) {
@@ -165,12 +182,20 @@ static int rename_held(struct volume *v, const char *name, struct error *err)
 		if (r == 0)
 			r = fault_point("volume-rename:begin", err);
 		if (r == 0)
+			r = format_copy(p, old, name, err);
+		if (r == 0) {
 			r = p->driver->rename(p, old, name, err);
+			if (r < 0)
+				format_rename(p, name, NULL);
+		}
 		if (r == 0)
 			(void)!fault_point("volume-rename:moved", NULL);
 	}
 	if (r < 0 || v->obj.gone)
 		return r;
+	other = volume_of_pool_name(p, name); /* a listing in between has seen the file of the new name */
+	if (other)
+		volume_gone(other);
 	volume_set_name(v, name);
 	format_rename(p, old, name);
 	if (v->draft)

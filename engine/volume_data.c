@@ -62,6 +62,27 @@ static int find_below(struct volume *v, const struct who *who, struct volume **o
 	return 0;
 }
 
+int volume_check_chain(struct volume *v, struct error *err)
+{
+	autovolume struct volume *at = volume_hold(v);
+
+	for (size_t n = 0; at; n++) {
+		struct volume *below, *was = at;
+		int r = volume_learn(at, err);
+
+		if (r < 0)
+			return r;
+		below = at->info && at->info->backing ? volume_by_path(at->info->backing) : NULL;
+		if (below == v || n > LAYERS_MAX)
+			return error_set(err, ELOOP,
+					 "'%s' is built on itself, or on more than %d images: qemu-img rebase it",
+					 v->obj.name, LAYERS_MAX);
+		at = below ? volume_hold(below) : NULL;
+		object_unref(&was->obj);
+	}
+	return 0;
+}
+
 static int add_layer(struct data_layer **layers, size_t *n, struct volume *v, const char *format, bool write,
 		     struct error *err)
 {

@@ -6,6 +6,8 @@
  */
 #include "pool_impl.h"
 
+#define AHEAD "?" /* instead of an identity: of the file that is about to be */
+
 /* A device number may be another after a boot; the inode is not.  Its number is given to another file as soon as this one is gone: it was born
  * at another time. */
 static char *identity(const struct volume_info *info)
@@ -45,7 +47,7 @@ static bool same_identity(const char *a, const char *b)
 {
 	size_t na = strcspn(a, "="), nb = strcspn(b, "=");
 
-	return !strcmp(a, b) || ((!a[na] || !b[nb]) && na == nb && !strncmp(a, b, na));
+	return !strcmp(a, b) || !strcmp(a, AHEAD) || ((!a[na] || !b[nb]) && na == nb && !strncmp(a, b, na));
 }
 
 char *format_recorded(const struct pool *p, const char *pool_name, const struct volume_info *info)
@@ -72,6 +74,57 @@ void format_rename(struct pool *p, const char *from, const char *to)
 	else
 		free(text);
 	pool_volumes_dirty(p);
+}
+
+/* A domfs that dies in between must find the file and its format, or neither: what a guest wrote into a raw one would else be believed. */
+int format_ahead(struct pool *p, const char *pool_name, const char *format, struct error *err)
+{
+	int r;
+
+	if (!str_eq(format, "raw")) /* others are known by their headers */
+		return 0;
+	put(p, pool_name, xstrdup("raw " AHEAD));
+	r = pool_volumes_store(p, err);
+	if (r < 0)
+		format_rename(p, pool_name, NULL);
+	return error_in(err, r, "its format");
+}
+
+int format_copy(struct pool *p, const char *from, const char *to, struct error *err)
+{
+	const char *text = p->formats ? hash_get(p->formats, from) : NULL;
+	int r;
+
+	if (!text)
+		return 0;
+	put(p, to, xstrdup(text));
+	r = pool_volumes_store(p, err);
+	if (r < 0)
+		format_rename(p, to, NULL);
+	return error_in(err, r, "its format");
+}
+
+struct sweep {
+	struct pool *p;
+	struct vec names;
+};
+
+static void sweep_one(void *arg, const char *name, void *value)
+{
+	struct sweep *s = arg;
+
+	if (strchr(value, ' ') && !strcmp(strchr(value, ' ') + 1, AHEAD) && !volume_of_pool_name(s->p, name))
+		vec_add(&s->names, xstrdup(name));
+}
+
+void formats_sweep(struct pool *p)
+{
+	struct sweep s = { p, { 0 } };
+
+	hash_each(p->formats, sweep_one, &s);
+	for (size_t i = 0; i < s.names.n; i++)
+		format_rename(p, s.names.at[i], NULL);
+	vec_clear(&s.names, free);
 }
 
 void formats_load(struct pool *p, const char *line)

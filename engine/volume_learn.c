@@ -113,6 +113,17 @@ int volume_learn_outside(struct volume *v, struct error *err)
 	return 0;
 }
 
+int volume_learn_as(struct volume *v, const char *format, struct error *err)
+{
+	autovolume struct volume *held = volume_hold(v);
+	struct volume_info info = { 0 };
+
+	if (format && v->pool->driver->info && ask_outside(held, &info) == 0 && !v->obj.gone)
+		format_record(v->pool, volume_name(v), format, &info);
+	volume_info_clear(&info);
+	return volume_learn(v, err);
+}
+
 /* ---- asking in the background ---- */
 
 struct learning {

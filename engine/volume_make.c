@@ -195,10 +195,8 @@ static void created(struct volume *v, const char *format)
 	doc_free(take(&v->draft));
 	v->state = VOLUME_READY;
 	v->progress = (struct progress){ 0 };
-	format_rename(v->pool, volume_name(v), NULL);
 	/* the record is of the file that it is now: what was recorded of an older one of this name is none of it */
-	if (volume_learn(v, &err) == 0 && v->info && format)
-		format_record(v->pool, volume_name(v), format, v->info);
+	(void)!volume_learn_as(v, format, &err);
 	error_clear(&err);
 	pool_volumes_dirty(v->pool); /* its owner */
 	object_changed(&v->obj, 1u << FACET_STATE | 1u << FACET_DOC | 1u << FACET_JOB);
@@ -321,6 +319,8 @@ static int copy(struct volume *v, struct volume *to, const char *format, const s
 		node_set(doc_root(to->draft), "backingStore/format/@type", info->backing_format);
 	}
 	r = volume_plan_make(to, to->draft, who, &plan, err);
+	if (r == 0)
+		r = format_ahead(to->pool, volume_name(to), plan.spec.format, err);
 	if (r < 0)
 		return r;
 	plan.from_path = xstrdup(info->path);
@@ -352,6 +352,8 @@ int volume_clone(struct volume *v, struct str spec, const struct who *who, struc
 	if (r == 0)
 		r = volume_check_users(v, true, err);
 	if (r == 0)
+		r = volume_check_chain(v, err);
+	if (r == 0)
 		r = volume_name_free(p, name, err); /* that took a moment */
 	if (r < 0)
 		return error_in(err, r, "%s: clone", v->obj.name);
@@ -367,6 +369,7 @@ int volume_clone(struct volume *v, struct str spec, const struct who *who, struc
 		created(to, format ? format : v->info ? v->info->format : NULL);
 	job_end(&theirs);
 	if (r < 0) {
+		format_rename(p, volume_name(to), NULL);
 		volume_gone(to);
 		object_changed(&p->obj, 1u << FACET_NAMES);
 	}

@@ -56,6 +56,12 @@ static int find_backing(struct volume *v, struct volume_plan *plan, struct error
 	other = volume_by_path(path);
 	if (other == v)
 		return error_set(err, ELOOP, "the backing file of '%s' would be itself", v->obj.name);
+	if (other) {
+		autovolume struct volume *held = volume_hold(other);
+		r = volume_check_chain(held, err);
+		if (r < 0)
+			return error_in(err, r, "the backing file '%s'", plan->backing);
+	}
 	if (!plan->backing_format && other) {
 		autovolume struct volume *held = volume_hold(other);
 		r = volume_learn(held, err);

@@ -187,6 +187,50 @@ static void first_running(void *arg, struct domain *d, bool running)
 		f->d = d;
 }
 
+static void count_line(void *arg, const char *text unused)
+{
+	++*(unsigned *)arg;
+}
+
+/* Of a driver that opens nothing itself only the definition tells what its guests have. */
+static bool claims_nothing(struct domain *d)
+{
+	unsigned n = 0;
+
+	claims_print(d, count_line, &n);
+	return !n;
+}
+
+static void first_unclaimed(void *arg, struct domain *d, bool running)
+{
+	struct first *f = arg;
+
+	if (running && !f->d && claims_nothing(d))
+		f->d = d;
+}
+
+static int busy(const struct domain *d, struct error *err)
+{
+	return error_set(err, EBUSY, "the running guest '%s' has it: end the guest or unplug it first", d->obj.name);
+}
+
+/* What is claimed is looked up by who asks; here only guests with images and without claims are gone through, which are few. */
+int pool_check_users(struct pool *p, struct error *err)
+{
+	for (struct domain *d = domain_after(0); d; d = domain_after(d->obj.serial)) {
+		if (!domain_active(d) || !claims_nothing(d) || !strchr(images_of(d, true), ' '))
+			continue;
+		for (size_t i = 0; i < p->by_serial.n; i++) {
+			struct volume *v = p->by_serial.at[i];
+			autosought struct sought s = { 0 };
+			sought_init(&s, v);
+			if (is_in(&s, images_of(d, true)))
+				return error_in(err, busy(d, err), "the volume '%s'", v->obj.name);
+		}
+	}
+	return 0;
+}
+
 int volume_check_users(struct volume *v, bool writers_only, struct error *err)
 {
 	autovolume struct volume *held = volume_hold(v);
@@ -201,11 +245,11 @@ int volume_check_users(struct volume *v, bool writers_only, struct error *err)
 		return -err->code;
 	}
 	error_clear(&why);
-	if (held->info && held->info->claim)
-		return claim_check(held->info->claim, writers_only, err);
-	volume_users(held, first_running, &f);
-	if (f.d)
-		return error_set(err, EBUSY, "the running guest '%s' has it: end the guest or unplug it first",
-				 f.d->obj.name);
-	return 0;
+	if (held->info && held->info->claim) {
+		int r = claim_check(held->info->claim, writers_only, err);
+		if (r < 0)
+			return r;
+	}
+	volume_users(held, held->info && held->info->claim ? first_unclaimed : first_running, &f);
+	return f.d ? busy(f.d, err) : 0;
 }

@@ -3,6 +3,7 @@
  * A document that is being written: taken as a whole as soon as what was written is one complete document,
  * so that a shell's echo sees the error, else at flush or fsync.  What was not written to its end is dropped.
  */
+#include "act.h"
 #include "open.h"
 
 #include <fcntl.h>
@@ -17,7 +18,8 @@ struct draft {
 	bool based;
 	uint64_t base; /* O_APPEND: the kernel's offset of the first write */
 	bool dirty;
-	bool busy; /* it is being taken */
+	bool busy;     /* it is being taken, or loaded */
+	unsigned cuts; /* how often it began anew or was cut, which waits for nobody */
 	struct waitq idle;
 	size_t taken; /* so much of the text was taken, without white space at the end; 0: nothing */
 };
@@ -55,6 +57,7 @@ static bool text_blank(struct str s)
 /* What is written next starts a text anew, though its offsets go on. */
 static void draft_restart(struct draft *d)
 {
+	d->cuts++;
 	d->base += d->text.n;
 	buf_clear(&d->text);
 	doc_scan_init(&d->scan);
@@ -69,8 +72,15 @@ static int draft_load(struct handle *h, const struct who *who, struct error *err
 {
 	struct draft *d = h->draft = draft_new(h);
 	struct place at = handle_place(h, who);
+	int r;
 
-	return d->whole ? 0 : place_show(&at, &d->text, err);
+	if (d->whole)
+		return 0;
+	d->busy = true;
+	r = place_show(&at, &d->text, err);
+	d->busy = false;
+	task_wake_all(&d->idle);
+	return r;
 }
 
 /* `exec 3>xml` and two documents one after another: the second replaces the first. */
@@ -113,13 +123,19 @@ static int draft_take(struct handle *h, const struct who *who, struct error *err
 {
 	struct draft *d = h->draft;
 	struct place at = handle_place(h, who);
-	struct str text = { d->text.p, d->text.n };
+	autobuf struct buf copy = { 0 }; /* a truncate may come meanwhile */
+	unsigned cuts = d->cuts;
+	struct str text;
 	int r;
 
+	buf_add(&copy, d->text.p, d->text.n);
+	text = (struct str){ buf_text(&copy), copy.n };
 	d->busy = true;
-	r = at.slot->entry->store(&at, text, err);
+	r = act_store(&at, text, err);
 	d->busy = false;
 	task_wake_all(&d->idle);
+	if (cuts != d->cuts)
+		return r;
 	d->dirty = false;
 	if (r < 0) {
 		draft_restart(d);
@@ -225,6 +241,7 @@ int draft_truncate(struct handle *h, uint64_t size, struct error *err)
 	if (size > d->text.n)
 		return error_set(err, EPERM, "a document cannot be made longer by truncate");
 	if (size < d->text.n) {
+		d->cuts++;
 		buf_cut(&d->text, size, d->text.n - size);
 		d->whole = false;
 		d->dirty = true;

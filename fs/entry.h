@@ -89,6 +89,8 @@ struct entry {
 	bool hidden;	 /* answers to its name but is not listed */
 	bool fleeting;	 /* its name may stand for something else at any time */
 	bool grows;	 /* a reader at the end of a LIVE text sees what came since */
+	bool lines;	 /* a value of several lines: O_APPEND adds to it */
+	bool personal;	 /* a LIVE text, or a listing, that differs from reader to reader */
 	bool secret;	 /* any bytes, taken as they are; what held them in memory is overwritten */
 	bool fresh_doc;	 /* a document that is never edited in place (check) */
 	const char *doc; /* one line for `domfs tree` and docs/layout.md */
@@ -153,9 +155,10 @@ struct dir_type {
 /* fs/tree/: the tables that others point to. */
 extern const struct entry root_entry;
 extern const struct dir_type domains_dir, by_uuid_dir, by_id_dir, host_dir, drivers_dir, hosts_dir, pools_dir,
-	storage_dir, secrets_dir;
+	storage_dir, secrets_dir, clients_dir, access_dir;
 extern const struct dir_type disks_dir, nics_dir, devices_dir, vcpus_dir, config_dir, stats_dir, users_dir, wait_dir;
-extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream, errors_stream;
+extern const struct stream_ops wait_stream, console_stream, console_log_stream, events_stream, errors_stream,
+	audit_stream;
 
 /* fs/tree/host.c: an object per driver. */
 void driver_objects_open(void);

@@ -2,6 +2,7 @@
 /* Owner, group, mode, ACLs; sizes set by truncate.  The kernel decides by them (default_permissions). */
 #include "fuse.h"
 
+#include "act.h"
 #include "remote/front.h"
 
 #include <unistd.h>
@@ -13,8 +14,6 @@
 static void set_rights(const struct place *at, const struct stat *st, int set)
 {
 	struct rights r = { st->st_uid, st->st_gid, st->st_mode & 07777 };
-	char key[PATH_KEY_MAX];
-	struct object *top = place_key(at, key);
 	unsigned mask = 0;
 
 	if (set & FUSE_SET_ATTR_UID)
@@ -23,8 +22,7 @@ static void set_rights(const struct place *at, const struct stat *st, int set)
 		mask |= ACCESS_GID;
 	if (set & FUSE_SET_ATTR_MODE)
 		mask |= ACCESS_MODE;
-	if (mask)
-		access_set(top, key, slot_mode(at->slot), mask, &r);
+	act_rights(at, mask, &r);
 }
 
 static void setattr_scratch(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set)
@@ -77,6 +75,8 @@ void ll_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct
 	at.who = &who;
 	if (r == 0 && (set & FUSE_SET_ATTR_SIZE) && at.slot->entry->kind == ENTRY_BYTES) {
 		size = (uint64_t)st->st_size;
+		if (!fi)
+			act_refused(&at, "truncate", NULL, 0);
 		set_rights(&at, st, set);
 		attr_of(&at, st, &timeout);
 		front_bytes_cut(req, &at, st, size, fi);
@@ -146,10 +146,9 @@ void ll_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t size)
 		fuse_reply_err(req, ENODATA);
 }
 
-static int set_acl(uint64_t ino, const void *acl, size_t n, struct error *err)
+static int set_acl(fuse_req_t req, uint64_t ino, const void *acl, size_t n, struct error *err)
 {
-	char key[PATH_KEY_MAX];
-	struct object *top;
+	struct who who = who_of(req);
 	struct place at;
 	int r = place_of(ino, &at);
 
@@ -157,8 +156,8 @@ static int set_acl(uint64_t ino, const void *acl, size_t n, struct error *err)
 		return r;
 	if (at.slot->entry->kind == ENTRY_LINK)
 		return -EOPNOTSUPP;
-	top = place_key(&at, key);
-	return access_set_acl(top, key, slot_mode(at.slot), acl, n, err);
+	at.who = &who;
+	return act_acl(&at, acl, n, err);
 }
 
 void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *value, size_t size, int flags unused)
@@ -173,7 +172,7 @@ void ll_setxattr(fuse_req_t req, fuse_ino_t ino, const char *name, const char *v
 	if (ino & SCRATCH_INO)
 		r = strcmp(name, ACL_XATTR) ? -EOPNOTSUPP : 0;
 	else if (!strcmp(name, ACL_XATTR))
-		r = set_acl(ino, value, size, &err);
+		r = set_acl(req, ino, value, size, &err);
 	else if (ino == FUSE_ROOT_ID && !strcmp(name, RELEASE_XATTR)) {
 		notify_end_waits(ECONNABORTED);
 		calls_cancel_remote();
@@ -214,6 +213,6 @@ void ll_removexattr(fuse_req_t req, fuse_ino_t ino, const char *name)
 	int r = -ENODATA;
 
 	if (!(ino & SCRATCH_INO) && !strcmp(name, ACL_XATTR))
-		r = set_acl(ino, NULL, 0, &err);
+		r = set_acl(req, ino, NULL, 0, &err);
 	fuse_reply_err(req, -r);
 }

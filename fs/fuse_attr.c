@@ -234,7 +234,7 @@ static bool listing_kept(const struct slot *s)
 	if (s->entry->dir &&
 	    s->entry->dir->settle) /* it is asked for anyway, and asked for with attributes it is much cheaper */
 		return false;
-	if (s->kind == OBJ_HOST)
+	if (s->kind == OBJ_HOST || s->entry->personal)
 		return false;
 	for (unsigned i = s->first; i < (unsigned)s->first + s->count; i++)
 		if (tree_slot(i)->entry->fleeting)
@@ -373,18 +373,9 @@ void ll_readdirplus(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, stru
 	list(req, ino, size, off, true);
 }
 
-/* The numbers of the file system that AT is in: of a pool, below it; nothing is said of the tree itself. */
-static const struct dir_type *counted(const struct place *at)
-{
-	for (const struct slot *s = at->slot; s->number; s = tree_slot(s->parent))
-		if (s->entry->dir && s->entry->dir->statfs)
-			return s->entry->dir;
-	return NULL;
-}
-
 static int run_statfs(struct call *c, struct error *err unused)
 {
-	counted(&c->at)->statfs(&c->at, SETTLE_MS, &c->statfs);
+	place_counted(&c->at)->statfs(&c->at, SETTLE_MS, &c->statfs);
 	return 0;
 }
 
@@ -399,7 +390,11 @@ void ll_statfs(fuse_req_t req, fuse_ino_t ino)
 	struct place at;
 	struct call *c;
 
-	if (remote_is(ino) || (ino & SCRATCH_INO) || place_of(ino, &at) < 0 || !counted(&at)) {
+	if (remote_is(ino) && ino != FUSE_ROOT_ID) { /* of the root nobody needs to be asked */
+		remote_statfs(req, ino);
+		return;
+	}
+	if (remote_is(ino) || (ino & SCRATCH_INO) || place_of(ino, &at) < 0 || !place_counted(&at)) {
 		fuse_reply_statfs(req, &st);
 		return;
 	}

@@ -5,6 +5,7 @@
  */
 #include "fuse.h"
 
+#include "act.h"
 #include "remote/front.h"
 
 #include <fcntl.h>
@@ -16,7 +17,7 @@
 
 static int run_make(struct call *c, struct error *err)
 {
-	return c->at.slot->entry->dir->make(&c->at, c->name, c->mode, &c->made, err);
+	return act_make(&c->at, c->name, c->mode, &c->made, err);
 }
 
 static void reply_made(struct call *c)
@@ -59,7 +60,7 @@ void ll_mkdir(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t mode)
 
 static int run_drop(struct call *c, struct error *err)
 {
-	return slot_collection(c->at.slot)->drop(&c->at, err);
+	return act_drop(&c->at, err);
 }
 
 void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
@@ -75,8 +76,11 @@ void ll_rmdir(fuse_req_t req, fuse_ino_t parent, const char *name)
 	dir.who = &who;
 	if (r == 0)
 		r = place_lookup(&dir, name, &at);
-	if (r == 0)
+	if (r == 0) {
 		r = names_may_drop(&at, &who);
+		if (r == -EACCES)
+			act_refused(&at, "rmdir", NULL, r);
+	}
 	if (r == 0)
 		call_start(call_new(req, &at, run_drop, NULL));
 	else
@@ -181,7 +185,7 @@ static void rename_scratch(fuse_req_t req, struct scratch *s, const struct place
 
 static int run_rename(struct call *c, struct error *err)
 {
-	int r = slot_collection(c->at.slot)->rename(&c->at, c->name, err);
+	int r = act_rename(&c->at, c->name, err);
 
 	return r == -EINVAL || r == -EXDEV ? -EBADMSG : r;
 }
@@ -194,6 +198,8 @@ static void rename_object(fuse_req_t req, const struct place *at, const struct p
 	int r = names_may_rename(at, to, name, &who);
 
 	if (r < 0) {
+		if (r == -EACCES)
+			act_refused(at, "rename", NULL, r);
 		fuse_reply_err(req, -r);
 		return;
 	}

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Links that users set, and scratch files that become what they are renamed to: for every front end. */
 #include "links.h"
+#include "act.h"
 
 #include <fcntl.h>
 
@@ -27,7 +28,7 @@ bool link_removable(const struct place *dir, const struct place *at, const struc
 
 int link_store(const struct place *at, struct str text, struct error *err)
 {
-	return at->slot->entry->store(at, text, err);
+	return act_store(at, text, err);
 }
 
 int link_make(const struct place *dir, const char *name, struct str target, const struct who *who, struct place *at,
@@ -71,7 +72,7 @@ static int commit(const struct place *at, uint64_t scratch, struct error *err)
 	if (!s)
 		return -ESTALE;
 	buf_add(&text, scratch_text(s)->p, scratch_text(s)->n);
-	r = at->slot->entry->store(at, (struct str){ buf_text(&text), text.n }, err);
+	r = act_store(at, (struct str){ buf_text(&text), text.n }, err);
 	if (r < 0)
 		return r == -EINVAL ? -EBADMSG : r; /* mv would say that it is a directory moved into itself */
 	s = scratch_of(scratch);

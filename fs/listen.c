@@ -17,6 +17,7 @@
 #include "engine/driver.h"
 #include "engine/event.h"
 #include "engine/loop.h"
+#include "open.h"
 #include "p9/server.h"
 #include "tls_server.h"
 
@@ -152,6 +153,34 @@ static void rest(struct listener *l)
 		l->rest = loop_timer(REST_MS, look_again, l);
 }
 
+/* The PEER that p9_serve is told.  `domfs connect` at the end of an ssh session says where that came from in its environment: that is the user's own
+ * word, as is all that his process says, but who he is, is not. */
+static char *peer_name(int fd, bool local, const struct who *who)
+{
+	struct sockaddr_storage a = { 0 };
+	socklen_t n = sizeof(a);
+	char host[NI_MAXHOST], port[NI_MAXSERV];
+	autofree char *path = xasprintf("/proc/%d/environ", who->pid);
+	autobuf struct buf text = { 0 };
+	const char *from;
+
+	if (!local) {
+		if (getpeername(fd, (struct sockaddr *)&a, &n) < 0 ||
+		    getnameinfo((struct sockaddr *)&a, n, host, sizeof(host), port, sizeof(port),
+				NI_NUMERICHOST | NI_NUMERICSERV))
+			return xstrdup("tcp");
+		return xasprintf("tcp:%s:%s", host, port);
+	}
+	if (!who->pid || show_file(path, &text, NULL) < 0)
+		return xstrdup("unix");
+	for (size_t i = 0; i < text.n; i += strlen(text.p + i) + 1) {
+		from = text.p + i;
+		if (str_starts(from, "SSH_CONNECTION="))
+			return xasprintf("ssh:%.*s", (int)strspn(from + 15, "0123456789abcdefABCDEF.:"), from + 15);
+	}
+	return xstrdup("unix");
+}
+
 static void on_connection(void *arg, int events unused)
 {
 	struct listener *l = arg;
@@ -168,7 +197,7 @@ static void on_connection(void *arg, int events unused)
 		return;
 	}
 	setsockopt(fd, IPPROTO_TCP, TCP_NODELAY, &one, sizeof(one)); /* of a unix socket it fails */
-	peer = l->path ? xasprintf("unix:%d", who.pid) : xstrdup("tcp");
+	peer = peer_name(fd, l->path, &who);
 	connections++;
 	count_user(who.uid, 1);
 	p9_serve(fd, fd, &who, peer, gone, (void *)(uintptr_t)who.uid);

@@ -318,7 +318,7 @@ static struct object *top_of(const struct place *at)
 	struct object *top = at->obj;
 
 	while (top->kind != OBJ_DOMAIN && top->kind != OBJ_POOL && top->kind != OBJ_VOLUME && top->kind != OBJ_SECRET &&
-	       top->kind != OBJ_HOST && top->kind != OBJ_ROOT)
+	       top->kind != OBJ_HOST && top->kind != OBJ_CLIENT && top->kind != OBJ_ROOT)
 		top = top->parent ? top->parent : &root_object;
 	return top;
 }
@@ -383,4 +383,12 @@ void place_stat(const struct place *at, struct stat *st)
 	st->st_uid = r.uid;
 	st->st_gid = r.gid;
 	st->st_mode = r.mode | (slot_is_dir(at->slot) ? S_IFDIR : S_IFREG);
+}
+
+const struct dir_type *place_counted(const struct place *at)
+{
+	for (const struct slot *s = at->slot; s->number; s = tree_slot(s->parent))
+		if (s->entry->dir && s->entry->dir->statfs)
+			return s->entry->dir;
+	return NULL;
 }

@@ -21,6 +21,8 @@ extern bool tree_list_all; /* list hidden files too */
 /* The place of an inode: -ESTALE when its object is gone. */
 int place_of(uint64_t ino, struct place *at);
 uint64_t place_ino(const struct place *at);
+/* Whose statfs has the numbers of the file system that AT is in: a pool's, below it.  NULL: nothing is said of the tree itself. */
+const struct dir_type *place_counted(const struct place *at);
 /* The same inode in a front end that needs another number for each version of its text. */
 uint64_t ino_of_version(uint64_t ino, unsigned version);
 /* NAME in DIR: 0, -ENOENT, -ENOTDIR. */

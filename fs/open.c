@@ -4,6 +4,7 @@
  * once for a stat and the open that follows it.
  */
 #include "open.h"
+#include "act.h"
 
 #include <fcntl.h>
 
@@ -18,6 +19,7 @@
 
 struct sample {
 	uint64_t ino;
+	uid_t uid; /* of a personal one: whose */
 	int64_t at_ms;
 	bool opened; /* one open took it: the next one renders again */
 	struct buf text;
@@ -131,31 +133,39 @@ bool slot_waits(const struct slot *s)
 	return s->entry->fresh == WAITS;
 }
 
-static struct sample *sample_find(uint64_t ino)
+static uid_t whose(const struct place *at)
 {
+	return at->slot->entry->personal && at->who ? at->who->uid : 0;
+}
+
+static struct sample *sample_find(const struct place *at)
+{
+	uint64_t ino = place_ino(at);
+
 	for (unsigned i = 0; i < SAMPLES; i++)
-		if (samples[i].ino == ino)
+		if (samples[i].ino == ino && samples[i].uid == whose(at))
 			return &samples[i];
 	return NULL;
 }
 
-static struct sample *sample_fresh(uint64_t ino)
+static struct sample *sample_fresh(const struct place *at)
 {
-	struct sample *s = sample_find(ino);
+	struct sample *s = sample_find(at);
 
 	return s && now_monotonic_ms() - s->at_ms < SAMPLE_MS ? s : NULL;
 }
 
-static struct sample *sample_put(uint64_t ino)
+static struct sample *sample_put(const struct place *at)
 {
-	struct sample *s = sample_find(ino);
+	struct sample *s = sample_find(at);
 
 	if (!s)
 		s = &samples[next_sample++ % SAMPLES];
 	if (s->text.cap > KEPT_TEXT)
 		buf_clear(&s->text);
 	buf_reset(&s->text);
-	s->ino = ino;
+	s->ino = place_ino(at);
+	s->uid = whose(at);
 	s->opened = false;
 	s->at_ms = now_monotonic_ms();
 	return s;
@@ -192,7 +202,7 @@ static struct sample *sample_render(const struct place *at, struct error *err, i
 		buf_clear(&text);
 		return NULL;
 	}
-	s = sample_put(place_ino(at));
+	s = sample_put(at);
 	buf_clear(&s->text);
 	s->text = text;
 	return s;
@@ -200,7 +210,7 @@ static struct sample *sample_render(const struct place *at, struct error *err, i
 
 static uint64_t live_size(const struct place *at)
 {
-	struct sample *s = sample_fresh(place_ino(at));
+	struct sample *s = sample_fresh(at);
 	autoerror struct error err = { 0 };
 	int r;
 
@@ -254,7 +264,7 @@ uint64_t place_size(const struct place *at)
 
 static int open_sampled(struct handle *h, const struct place *at, struct error *err)
 {
-	struct sample *s = sample_fresh(place_ino(at));
+	struct sample *s = sample_fresh(at);
 	int r = 0;
 
 	if (!s || s->opened)
@@ -282,11 +292,16 @@ int handle_open(struct handle *h, struct error *err)
 {
 	const struct entry *e = h->slot->entry;
 	struct place at = handle_place(h, &h->who);
+	int r = 0;
 
-	if (e->kind == ENTRY_STREAM)
-		return e->stream->open ? e->stream->open(&at, h, err) : 0;
-	if (e->kind == ENTRY_BYTES)
-		return bytes_open(h, err);
+	if (e->kind == ENTRY_STREAM || e->kind == ENTRY_BYTES) {
+		if (e->kind == ENTRY_BYTES)
+			r = bytes_open(h, err);
+		else if (e->stream->open)
+			r = e->stream->open(&at, h, err);
+		act_opened(h, r);
+		return r;
+	}
 	if ((h->flags & O_ACCMODE) == O_WRONLY || !e->show)
 		return 0;
 	if (e->fresh == KEEP)
@@ -332,10 +347,24 @@ static int secret_write(struct handle *h, const struct place *at, uint64_t off, 
 	buf_wipe(&h->written);
 	buf_add(&h->written, whole, n);
 	h->cut = off + data.n;
-	r = at->slot->entry->store(at, (struct str){ whole, n }, err);
+	r = act_store(at, (struct str){ whole, n }, err);
 	explicit_bzero(whole, n);
 	free(whole);
 	return r;
+}
+
+/* Several lines: what O_APPEND writes comes behind those that are there. */
+static int lines_write(const struct handle *h, const struct place *at, struct str data, struct error *err)
+{
+	autobuf struct buf text = { 0 };
+	int r = h->flags & O_APPEND ? place_show(at, &text, err) : 0;
+
+	if (r < 0)
+		return r;
+	if (text.n && text.p[text.n - 1] != '\n')
+		buf_putc(&text, '\n');
+	buf_add(&text, data.p, data.n);
+	return value_store(at, (struct str){ buf_text(&text), text.n }, err);
 }
 
 int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err)
@@ -355,7 +384,7 @@ int handle_write(struct handle *h, const struct who *who, uint64_t off, struct s
 	if (h->cut && off == h->cut)
 		return error_set(err, EINVAL, "a value is written by one write");
 	h->cut = data.n && data.p[data.n - 1] != '\n' ? off + data.n : 0;
-	r = value_store(&at, data, err);
+	r = at.slot->entry->lines ? lines_write(h, &at, data, err) : value_store(&at, data, err);
 	samples_drop(); /* the open itself made one, of before */
 	return r;
 }

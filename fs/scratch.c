@@ -45,7 +45,7 @@ bool scratch_name(const char *name, int flags)
 {
 	size_t n = strlen(name);
 
-	if (n > 255)
+	if (n > 255 || !strcmp(name, ".") || !strcmp(name, ".."))
 		return false;
 	for (int i = 0; patterns[i]; i++)
 		if (!fnmatch(patterns[i], name, 0))

@@ -9,6 +9,8 @@
 #include <sys/resource.h>
 #include <unistd.h>
 
+#include "engine/access_map.h"
+#include "engine/audit.h"
 #include "engine/loop.h"
 #include "engine/pool.h"
 #include "engine/secret.h"
@@ -19,6 +21,7 @@
 #include "remote/front.h"
 #include "stream.h"
 #include "tls_server.h"
+#include "views.h"
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000  /* how long tasks and requests that are being cancelled may take to end */
@@ -98,6 +101,9 @@ static bool engine_close(void)
 	driver_objects_close();
 	pool_type_objects_close();
 	drivers_close();
+	views_close();
+	access_map_close();
+	audit_close();
 	store_close();
 	return true;
 }
@@ -110,7 +116,11 @@ static int engine_open(struct error *err)
 	driver_objects_open();
 	pool_type_objects_open();
 	drivers_probe();
-	r = secrets_open(err);
+	audit_open();
+	views_open();
+	r = access_map_open(err);
+	if (r == 0)
+		r = secrets_open(err);
 	if (r == 0)
 		r = domains_open(err);
 	if (r >= 0)
@@ -162,16 +172,11 @@ static void connect_and_mount(void *arg unused)
 	end();
 }
 
-/* What is the login's there is the user's here; on the same host users are the same. */
 static void open_client(const char *uri)
 {
 	remote_root = remote_new(uri);
 	remote_root->refs++;
-	if (!config.root && !str_starts(uri, "unix:")) {
-		remote_root->mapped = true;
-		remote_root->map_uid = getuid();
-		remote_root->map_gid = getgid();
-	}
+	remote_map(remote_root);
 	remote_start(remote_root);
 	task_start(connect_and_mount, NULL);
 }

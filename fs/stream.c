@@ -8,6 +8,7 @@
  */
 #include "stream.h"
 
+#include "engine/audit.h"
 #include "engine/console.h"
 #include "engine/domain.h"
 #include "engine/event.h"
@@ -86,7 +87,7 @@ bool ring_more(const struct handle *h, const struct ring *r)
 
 static void ring_grew(struct ring *r)
 {
-	if (r == &events_ring || r == &errors_ring)
+	if (r == &events_ring || r == &errors_ring || r == &audit_ring)
 		stream_wake(&root_object);
 	else
 		stream_wake(&((struct domain *)container_of(r, struct console, out)->domain)->obj);
@@ -114,6 +115,6 @@ void streams_open(void)
 	static struct watcher watcher = { .changed = changed, .gone = gone };
 
 	watcher_add(&watcher);
-	events_ring.grew = errors_ring.grew = ring_grew;
+	events_ring.grew = errors_ring.grew = audit_ring.grew = ring_grew;
 	console_writable_hook = wake_writers;
 }

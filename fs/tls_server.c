@@ -244,6 +244,7 @@ static void on_map_changed(void)
 static int admit(struct conn *c, struct error *err)
 {
 	struct who who = { 0 };
+	autofree char *peer = NULL;
 	int pair[2], r = access_map_lookup(tls_subject(c->tls), &who, err);
 
 	if (r < 0)
@@ -258,7 +259,8 @@ static int admit(struct conn *c, struct error *err)
 	c->uid = who.uid;
 	TAILQ_INSERT_TAIL(&served, c, list);
 	nserved++;
-	p9_serve(pair[0], pair[0], &who, c->peer, NULL, NULL);
+	peer = xasprintf("%s/%s", c->peer, tls_subject(c->tls));
+	p9_serve(pair[0], pair[0], &who, peer, NULL, NULL);
 	return 0;
 }
 

@@ -1,5 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* Values: what is common to all of them when they are shown and stored. */
+#include "act.h"
 #include "engine/device.h"
 #include "open.h"
 
@@ -8,15 +9,18 @@
 #include <unistd.h>
 
 #define VALUE_MAX 4096
+#define LINES_MAX (64u << 10)
 
 int value_store(const struct place *at, struct str text, struct error *err)
 {
+	size_t most = at->slot->entry->lines ? LINES_MAX : VALUE_MAX;
+
 	/* A full buffer without an end of line is the beginning of more. */
-	if (text.n > VALUE_MAX || (text.n == VALUE_MAX && text.p[text.n - 1] != '\n'))
-		return error_set(err, EINVAL, "%zu bytes: a value has less than %d", text.n, VALUE_MAX);
+	if (text.n > most || (text.n && text.n % VALUE_MAX == 0 && text.p[text.n - 1] != '\n'))
+		return error_set(err, EINVAL, "%zu bytes: a value has less than %zu", text.n, most);
 	if (!str_is_text(text))
 		return error_set(err, EINVAL, "not text: a value is UTF-8, of characters that XML can have");
-	return at->slot->entry->store(at, str_trim(text), err);
+	return act_store(at, at->slot->entry->lines ? text : str_trim(text), err);
 }
 
 int place_show(const struct place *at, struct buf *out, struct error *err)

@@ -5,6 +5,7 @@
 #include <dirent.h>
 #include <sys/statfs.h>
 
+#include "fs/act.h"
 #include "fs/bytes.h"
 #include "fs/scratch.h"
 
@@ -211,24 +212,33 @@ int p9_setattr(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	r = may_set(&st, &f->who, m, err);
 	if (r == 0 && (m->flags & P9_SET_SIZE))
 		r = set_size(f, &at, m->size, err);
-	if (r == 0 && mask) {
-		char key[PATH_KEY_MAX];
-		struct object *top = place_key(&at, key);
-		access_set(top, key, slot_mode(at.slot), mask, &rights);
-	}
+	if (r == 0)
+		act_rights(&at, mask, &rights);
+	else if (mask)
+		act_refused(&at, "rights", NULL, r);
 	return r;
 }
 
 int p9_statfs(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
+	struct statvfs st = { .f_bsize = 4096, .f_frsize = 4096, .f_namemax = 255 };
 	autofid struct p9_fid *f = NULL;
+	struct place at;
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
 	if (r < 0)
 		return r;
+	at = p9_place(f);
+	if (!f->scratch && place_counted(&at))
+		place_counted(&at)->statfs(&at, SETTLE_MS, &st);
 	out->fs_type = FUSE_MAGIC;
-	out->bsize = 4096;
-	out->namelen = 255;
+	out->bsize = st.f_frsize; /* Linux shows one size for both */
+	out->blocks = st.f_blocks;
+	out->bfree = st.f_bfree;
+	out->bavail = st.f_bavail;
+	out->files = st.f_files;
+	out->ffree = st.f_ffree;
+	out->namelen = st.f_namemax;
 	return 0;
 }
 

@@ -7,8 +7,10 @@
 #include "p9.h"
 
 #include "engine/loop.h"
+#include "fs/clients.h"
 
-#define SILENCE_MS 10000 /* who has attached nothing by then is not kept */
+#define COMPLAIN_MS 1000
+#define SILENCE_MS  10000 /* who has attached nothing by then is not kept */
 
 static TAILQ_HEAD(, p9_conn) conns = TAILQ_HEAD_INITIALIZER(conns);
 
@@ -51,6 +53,7 @@ static void conn_unref(struct p9_conn *c)
 	if (--c->refs)
 		return;
 	hash_free(c->fids);
+	client_free(c->client);
 	buf_clear(&c->out);
 	free(c->peer);
 	free(c);
@@ -240,14 +243,33 @@ static void close_conn(struct p9_conn *c)
 	TAILQ_FOREACH(q, &c->reqs, list)
 		task_cancel(q->task);
 	p9_fids_clear(c);
+	client_gone(c->client);
 	if (c->ended)
 		c->ended(c->arg);
 	conn_unref(c);
 }
 
+/* Whoever knocks all day fills no log. */
+static void complain(const struct p9_conn *c, const struct error *err)
+{
+	static int64_t last_ms;
+	static unsigned untold;
+	int64_t now = now_monotonic_ms();
+
+	if (last_ms && now - last_ms < COMPLAIN_MS) {
+		untold++;
+		return;
+	}
+	if (untold)
+		log_line("9p: %u more like the last one", untold);
+	log_line("9p: %s: %s: closed", c->peer, error_text(err));
+	last_ms = now;
+	untold = 0;
+}
+
 static void refuse(struct p9_conn *c, const struct error *err)
 {
-	log_line("9p: %s: %s: closed", c->peer, error_text(err));
+	complain(c, err);
 	close_conn(c);
 }
 
@@ -306,7 +328,7 @@ static void on_ended(void *arg, const struct error *err)
 	struct p9_conn *c = arg;
 
 	if (err->code && err->code != ECONNRESET && err->code != EPIPE)
-		log_line("9p: %s: %s", c->peer, error_text(err));
+		complain(c, err);
 	close_conn(c);
 }
 
@@ -326,13 +348,39 @@ static void on_silence(void *arg)
 		close_conn(c);
 }
 
+static unsigned fids_of(void *arg)
+{
+	const struct p9_conn *c = arg;
+
+	return hash_count(c->fids);
+}
+
+/* The connection may be the one that asks for it. */
+static void end_now(void *arg)
+{
+	struct p9_conn *c = arg;
+
+	close_conn(c);
+	conn_unref(c);
+}
+
+static void end_soon(void *arg)
+{
+	struct p9_conn *c = arg;
+
+	c->refs++;
+	loop_soon(end_now, c);
+}
+
 struct p9_conn *p9_serve(int in, int out, const struct who *who, const char *peer, void (*ended)(void *arg), void *arg)
 {
 	static uint32_t last_id;
 	struct p9_conn *c = xcalloc(1, sizeof(*c));
 
+	c->client = client_new(who, peer, end_soon, fids_of, c);
 	c->id = ++last_id;
 	c->who = *who;
+	c->who.connection = client_number(c->client);
 	c->root = who->uid == 0;
 	c->peer = xstrdup(peer);
 	c->refs = 1;

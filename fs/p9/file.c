@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "fs/act.h"
 #include "fs/bytes.h"
 #include "fs/names.h"
 #include "fs/scratch.h"
@@ -106,6 +107,8 @@ int p9_open(struct p9_fid *f, uint32_t flags, struct error *err)
 	struct handle *h;
 	int r = open_allowed(&at, &f->who, flags, err);
 
+	if (r == -EACCES && writes(flags))
+		act_refused(&at, "write", NULL, r);
 	if (r == 0)
 		r = settle(&at, err);
 	if (r < 0 || slot_is_dir(at.slot))
@@ -199,25 +202,38 @@ int p9_lcreate(struct p9_req *q, struct p9_msg *out, struct error *err)
 
 /* ---- read and write ---- */
 
+/* -EAGAIN: there is nothing yet.  What waits has no room of its own. */
+static int read_now(struct p9_req *q, struct p9_fid *f, uint32_t n)
+{
+	autofree char *room = xmalloc(n ? n : 1);
+	ssize_t got = f->h->slot->entry->stream->read(f->h, q->msg.offset, room, n);
+
+	if (got > 0)
+		buf_add(&q->text, room, got);
+	return got < 0 ? got : 0;
+}
+
+/*
+ * v9fs asks until it has all that a read(2) wanted, or is given nothing: who follows a stream there would see it when 128 KiB have come.
+ * So, to one that is not ours, a read that gave less is followed by one that gives nothing, and only the next one waits.
+ */
 static int read_stream(struct p9_req *q, struct p9_fid *f, uint32_t n, struct error *err)
 {
-	const struct stream_ops *ops = f->h->slot->entry->stream;
-	autofree char *room = NULL;
-	ssize_t got;
-	int r;
+	bool partly = f->partly;
+	int got, r;
 
-	n = n < STREAM_MAX ? n : STREAM_MAX;
-	room = xmalloc(n ? n : 1);
-	while ((got = ops->read(f->h, q->msg.offset, room, n)) == -EAGAIN && !(f->h->flags & O_NONBLOCK)) {
+	f->partly = false;
+	while ((got = read_now(q, f, n < STREAM_MAX ? n : STREAM_MAX)) == -EAGAIN && !(f->h->flags & O_NONBLOCK)) {
+		if (partly && !q->conn->own)
+			return 0;
 		r = p9_wait_for(q, f->h->obj, err);
 		if (r < 0)
 			return r;
 		if (f->h->obj->gone)
 			return error_set(err, ENODEV, "it was removed");
 	}
-	if (got > 0)
-		buf_add(&q->text, room, got);
-	return got < 0 ? got : 0;
+	f->partly = q->text.n && q->text.n < n;
+	return got;
 }
 
 int p9_read(struct p9_req *q, struct p9_msg *out, struct error *err)

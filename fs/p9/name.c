@@ -4,6 +4,7 @@
 
 #include <fcntl.h>
 
+#include "fs/act.h"
 #include "fs/guard.h"
 #include "fs/links.h"
 #include "fs/names.h"
@@ -19,6 +20,14 @@ static void failed(const struct place *at, const struct who *who, int r, struct 
 		error_set(err, -r, "%s", strerror(-r));
 	if (at->obj && !at->obj->gone)
 		record_failure(at, who, err);
+}
+
+/* Passes R on: who was not let is in the audit log. */
+static int refused(const char *action, const struct place *at, const char *name, int r)
+{
+	if (r == -EACCES || r == -EPERM)
+		act_refused(at, action, name, r);
+	return r;
 }
 
 static int directory(struct p9_req *q, uint32_t fid, struct p9_fid **f, struct place *dir, struct error *err)
@@ -40,11 +49,11 @@ int p9_mkdir(struct p9_req *q, struct p9_msg *out, struct error *err)
 	int r = directory(q, q->msg.dfid, &f, &dir, err);
 
 	if (r == 0)
-		r = p9_may_change_names(&dir, NULL, &f->who, err);
+		r = refused("mkdir", &dir, name, p9_may_change_names(&dir, NULL, &f->who, err));
 	if (r == 0)
 		r = names_may_make(&dir, name, err);
 	if (r == 0) {
-		r = dir.slot->entry->dir->make(&dir, name, q->msg.mode & 07777, &made, err);
+		r = act_make(&dir, name, q->msg.mode & 07777, &made, err);
 		if (r < 0 && r != -ECANCELED)
 			failed(&dir, &f->who, r, err);
 	}
@@ -58,12 +67,12 @@ int p9_mkdir(struct p9_req *q, struct p9_msg *out, struct error *err)
 
 static int remove_dir(const struct place *at, const struct who *who, struct error *err)
 {
-	int r = names_may_drop(at, who);
+	int r = refused("rmdir", at, NULL, names_may_drop(at, who));
 
 	if (r < 0)
 		return r;
 	object_ref(at->obj);
-	r = slot_collection(at->slot)->drop(at, err);
+	r = act_drop(at, err);
 	if (r < 0 && r != -ECANCELED)
 		failed(at, who, r, err);
 	object_unref(at->obj);
@@ -97,7 +106,7 @@ int p9_unlinkat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 	}
 	r = place_lookup(&dir, name, &at);
 	if (r == 0)
-		r = p9_may_change_place(&dir, &at, &f->who, err);
+		r = refused("remove", &at, NULL, p9_may_change_place(&dir, &at, &f->who, err));
 	if (r < 0)
 		return r;
 	if (q->msg.flags & AT_REMOVEDIR_9P)
@@ -145,21 +154,21 @@ static int rename_in(const struct place *dir, const char *name, const struct pla
 {
 	struct scratch *s = scratch_find(place_ino(dir), name);
 	struct place at;
-	int r = p9_may_change_names(to, NULL, who, err);
+	int r = refused("rename-into", to, newname, p9_may_change_names(to, NULL, who, err));
 
 	if (r == 0 && s)
 		return place_ino(dir) == place_ino(to) ? rename_scratch(dir, s, newname, who, err) : -EPERM;
 	if (r == 0)
 		r = place_lookup(dir, name, &at);
 	if (r == 0)
-		r = p9_may_change_place(dir, &at, who, err);
+		r = refused("rename", &at, NULL, p9_may_change_place(dir, &at, who, err));
 	if (r == 0)
-		r = names_may_rename(&at, to, newname, who);
+		r = refused("rename", &at, NULL, names_may_rename(&at, to, newname, who));
 	if (r == 0) {
 		object_ref(at.obj);
 		r = object_name_check(newname, err);
 		if (r == 0)
-			r = slot_collection(at.slot)->rename(&at, newname, err);
+			r = act_rename(&at, newname, err);
 		if (r < 0 && r != -ECANCELED)
 			failed(&at, who, r, err);
 		object_unref(at.obj);
@@ -211,8 +220,9 @@ int p9_symlink(struct p9_req *q, struct p9_msg *out, struct error *err)
 	struct place dir, at;
 	int r = directory(q, q->msg.fid, &f, &dir, err);
 
-	if (r == 0)
-		r = p9_may_change_names(&dir, NULL, &f->who, err);
+	if (r < 0)
+		return r;
+	r = refused("symlink", &dir, name, p9_may_change_names(&dir, NULL, &f->who, err));
 	if (r == 0)
 		r = link_make(&dir, name, q->msg.target, &f->who, &at, &scratch, err);
 	if (r < 0) {

@@ -11,6 +11,7 @@
 #include "engine/domain.h"
 #include "engine/loop.h"
 #include "fs/guard.h"
+#include "fs/views.h"
 
 #define CONTENT_MAX 512		/* of a file, with the listing of its directory */
 #define LIST_ROOM   (16u << 10) /* of one node more than fits, with all that is said of it */
@@ -65,13 +66,47 @@ static uint32_t kept_facets(const struct slot *s)
 	return keeps ? s->facets | F_ACCESS : 0;
 }
 
+/* Nothing in it is hidden, made by an editor, or there since somebody else put it there. */
+static bool is_complete(const struct slot *s)
+{
+	if (!slot_is_dir(s) || (s->entry->dir && s->entry->dir->settle))
+		return false;
+	for (unsigned i = s->first; i < (unsigned)s->first + s->count; i++)
+		if (tree_slot(i)->entry->hidden || tree_slot(i)->entry->kind == ENTRY_DOC)
+			return false;
+	return true;
+}
+
+/* What would be asked for next. */
+static void add_signs(const struct place *at, struct p9_attr *a)
+{
+	char key[PATH_KEY_MAX];
+	struct object *top = place_key(at, key);
+	size_t n;
+
+	if (!top->access || !access_acl(top, key, &n))
+		a->gen |= P9_ATTR_NO_ACL;
+	if (is_complete(at->slot))
+		a->gen |= P9_ATTR_COMPLETE;
+}
+
+/* As our own ends are told. */
+static int attr_of(const struct place *at, struct p9_attr *a, struct error *err)
+{
+	int r = p9_attr_of(at, 0, a, err);
+
+	if (r == 0)
+		add_signs(at, a);
+	return r;
+}
+
 /* Its target is its content. */
 static int show_link(struct p9_req *q, const struct place *at, struct p9_msg *out, struct error *err)
 {
 	int r = place_show(at, &q->text, err);
 
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
-	return r < 0 ? r : p9_attr_of(at, 0, &out->attr, err);
+	return r < 0 ? r : attr_of(at, &out->attr, err);
 }
 
 /* What it contains, for the reply. */
@@ -108,7 +143,7 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (at.slot->entry->kind == ENTRY_LINK)
 		return show_link(q, &at, out, err);
 	if (out->mode == P9_STREAM || out->mode == P9_BYTES || out->mode == P9_DIR || !count ||
-	    (ready && slot_waits(at.slot)))
+	    (ready && (slot_waits(at.slot) || at.slot->entry->secret)))
 		out->mode |= P9_NO_CONTENT; /* it is opened to be read */
 	else if (ready && get_content(q, &f, count < most ? count : most, NULL) < 0)
 		out->mode |= P9_NO_CONTENT;
@@ -119,7 +154,7 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r < 0)
 		return r;
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
-	return p9_attr_of(&at, 0, &out->attr, err);
+	return attr_of(&at, &out->attr, err);
 }
 
 int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
@@ -150,7 +185,7 @@ int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
 	}
 	if (at.obj->gone)
 		return 0;
-	return p9_attr_of(&at, 0, &out->attr, err);
+	return attr_of(&at, &out->attr, err);
 }
 
 /* ---- listings ---- */
@@ -173,6 +208,7 @@ static void add_node(struct buf *out, const struct place *at, uint64_t cursor, c
 	place_stat(at, &st);
 	st.st_size = place_size(at);
 	p9_attr_from(&st, &a);
+	add_signs(at, &a);
 	p9_attr_add(out, &a);
 	p9_u32_add(out, kept_facets(at->slot));
 	p9_u8_add(out, kind_of(at->slot));
@@ -227,7 +263,7 @@ int p9_list(struct p9_req *q, struct p9_msg *out, struct error *err)
 		}
 	}
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
-	return p9_attr_of(&dir, 0, &out->attr, err);
+	return attr_of(&dir, &out->attr, err);
 }
 
 /* ---- news ---- */
@@ -275,6 +311,14 @@ static void gone(struct object *o)
 
 static struct watcher watcher = { .changed = changed, .gone = gone };
 
+/* What C is told of it: of what one may not read no more than that it is otherwise who may.  0: nothing. */
+static uint32_t told(const struct p9_conn *c, uint64_t serial, uint32_t facets)
+{
+	const struct object *o = sees_all(&c->who) ? NULL : object_find(serial);
+
+	return !o || sees_object(&c->who, o) ? facets : facets & (F_ACCESS | F_NAMES);
+}
+
 /* Too far behind, or not listening: one record of serial 0, everything.  Then nothing more until there is something to take back again. */
 void p9_news_tell(struct p9_conn *c)
 {
@@ -293,9 +337,15 @@ void p9_news_tell(struct p9_conn *c)
 		p9_u32_add(&text, ~0u);
 	}
 	for (; from < news_end && !c->all_told; from++) {
-		p9_u64_add(&text, news[from % NEWS].serial);
-		p9_u32_add(&text, news[from % NEWS].facets);
+		uint64_t serial = news[from % NEWS].serial;
+		uint32_t facets = told(c, serial, news[from % NEWS].facets);
+		if (!facets && news[from % NEWS].facets)
+			continue;
+		p9_u64_add(&text, serial);
+		p9_u32_add(&text, facets);
 	}
+	if (!text.n)
+		return;
 	m.data = (struct str){ buf_text(&text), text.n };
 	p9_send(c, &m);
 }

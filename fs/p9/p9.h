@@ -33,6 +33,7 @@ struct p9_fid {
 	bool pending, gone; /* being walked to or opened; that failed, or it was clunked */
 	struct waitq settled;
 	bool writes; /* opened for writing */
+	bool partly; /* the last read of a stream gave less than was asked for */
 	/* Txattrwalk and Txattrcreate make a fid a piece of text. */
 	bool xattr, xattr_sets;
 	char *xattr_name;
@@ -41,6 +42,7 @@ struct p9_fid {
 
 struct p9_conn {
 	struct link *link;
+	struct client *client; /* what host/clients shows of it */
 	struct who who;
 	bool root;   /* may speak for others */
 	bool own;    /* 9P2000.L.domfs */

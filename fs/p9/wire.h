@@ -55,7 +55,7 @@ enum p9_type {
 	P9_TGET = 200,	 /* walk, getattr, open, read, clunk; count may have P9_GET_READY in it */
 	P9_TLIST = 202,	 /* walk, readdir with the attributes and small contents of what is listed, clunk */
 	P9_TPUT = 204,	 /* walk, open, write, flush, clunk: RPUT, or RFAIL with the reason in words */
-	P9_TWATCH = 206, /* answered when something changed: which nodes are not any more what was told of them */
+	P9_TWATCH = 206, /* answered at once, and again whenever something is not any more what was told of it */
 	P9_TPOLL = 208,	 /* answered when a stream that is open has something to read */
 	P9_RFAIL = 211,	 /* in place of Rlerror: the errno and the words */
 };
@@ -77,6 +77,8 @@ struct p9_attr { /* what Rgetattr and our listings say of a node */
 		data_version;
 };
 #define P9_GETATTR_BASIC 0x7ffull
+/* Between our own ends, in an attribute's gen: there is no ACL; and, of a directory, that nothing answers to a name that its listing does not have. */
+enum { P9_ATTR_NO_ACL = 1, P9_ATTR_COMPLETE = 2 };
 /* Tsetattr's valid bits */
 enum { P9_SET_MODE = 1, P9_SET_UID = 2, P9_SET_GID = 4, P9_SET_SIZE = 8 };
 

@@ -2,6 +2,8 @@
 /* Extended attributes: the ACL, which is the only one that there is. */
 #include "p9.h"
 
+#include "fs/act.h"
+
 #define ACL_XATTR "system.posix_acl_access"
 
 static int no_acl(const struct p9_fid *f, struct str name)
@@ -64,9 +66,7 @@ int p9_xattrcreate(struct p9_req *q, struct p9_msg *out unused, struct error *er
 
 int p9_xattr_store(struct p9_fid *f, struct error *err)
 {
-	char key[PATH_KEY_MAX];
 	struct place at = p9_place(f);
-	struct object *top;
 	struct stat st;
 
 	if (f->scratch)
@@ -76,8 +76,9 @@ int p9_xattr_store(struct p9_fid *f, struct error *err)
 	if (at.slot->entry->kind == ENTRY_LINK)
 		return -EOPNOTSUPP;
 	place_stat(&at, &st);
-	if (f->who.uid && st.st_uid != f->who.uid)
+	if (f->who.uid && st.st_uid != f->who.uid) {
+		act_refused(&at, "acl", NULL, -EPERM);
 		return error_set(err, EPERM, "only its owner, uid %u, and root may change who may do what", st.st_uid);
-	top = place_key(&at, key);
-	return access_set_acl(top, key, slot_mode(at.slot), f->text.p, f->text.n, err);
+	}
+	return act_acl(&at, f->text.p, f->text.n, err);
 }

@@ -40,6 +40,13 @@ struct remote *remote_new(const char *uri)
 	return r;
 }
 
+void remote_map(struct remote *r)
+{
+	r->mapped = geteuid() != 0 && !str_starts(r->uri, "unix:");
+	r->map_uid = geteuid();
+	r->map_gid = getegid();
+}
+
 void remote_unref(struct remote *r)
 {
 	if (--r->refs)
@@ -87,6 +94,8 @@ static bool is_safe(const struct p9_msg *m)
 	switch (m->type) {
 	case P9_TPUT:
 	case P9_TWRITE:
+	case P9_TFSYNC: /* an upload's commit */
+	case P9_TLCREATE:
 	case P9_TMKDIR:
 	case P9_TUNLINKAT:
 	case P9_TRENAMEAT:
@@ -121,6 +130,8 @@ struct rcall *remote_send(struct remote *r, struct p9_msg *m)
 	hash_put_u64(r->calls, c->tag, c);
 	p9_encode(m, &bytes);
 	link_send(r->link, &bytes);
+	if (!c->safe)
+		r->changed_ms = now_monotonic_ms();
 	return c;
 }
 
@@ -247,6 +258,8 @@ static void on_message(void *arg, struct str bytes)
 	c->news = r->news;
 	if (m.type == P9_TWATCH + 1)
 		r->watch_tag = m.tag;
+	if (!c->safe)
+		r->changed_ms = r->heard_ms;
 	finish(c, 0);
 }
 

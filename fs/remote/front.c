@@ -119,13 +119,18 @@ static void reply_entry(struct call *c)
 
 void remote_lookup(fuse_req_t req, struct rnode *dir, const char *name)
 {
-	struct rnode *n = rnode_child(dir, name);
+	struct rnode *n;
 	struct fuse_entry_param e;
+	int found = rnode_find(dir, name, &n);
 	struct call *c;
 
-	if (n && n->attr_known) {
+	if (found == 0) {
 		remote_entry(n, &e);
 		fuse_reply_entry(req, &e);
+		return;
+	}
+	if (found == -ENOENT) {
+		fuse_reply_err(req, ENOENT);
 		return;
 	}
 	if (strlen(name) > NAME_MAX) { /* FUSE's own limit is higher */
@@ -157,7 +162,7 @@ void remote_getattr(fuse_req_t req, fuse_ino_t ino)
 	struct stat st;
 	double timeout;
 
-	if (n && (n->attr_known || !n->parent)) {
+	if (n && (rnode_fresh(n) || !n->parent)) {
 		stat_of(n, &st, &timeout);
 		fuse_reply_attr(req, &st, timeout);
 		return;
@@ -207,7 +212,7 @@ static int run_setattr(struct call *c, struct error *err)
 	} else {
 		r = m.flags ? front_on_fid(n, m.fid, &m, &reply, err) : 0;
 	}
-	n->attr_known = false;
+	rnode_stale(n);
 	return r == 0 ? rnode_attr(n, err) : r;
 }
 
@@ -227,6 +232,35 @@ void remote_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, st
 	c->st = *st;
 	c->mask = set;
 	call_start(c);
+}
+
+static int run_statfs(struct call *c, struct error *err)
+{
+	struct p9_msg m = { .type = P9_TSTATFS, .fid = remote_fid(c->remote->r) };
+	autorcall struct rcall *reply = NULL;
+	int r = front_on_fid(c->remote, m.fid, &m, &reply, err);
+
+	if (r < 0)
+		return r;
+	c->statfs = (struct statvfs){ .f_bsize = reply->reply.bsize,
+				      .f_frsize = reply->reply.bsize,
+				      .f_blocks = reply->reply.blocks,
+				      .f_bfree = reply->reply.bfree,
+				      .f_bavail = reply->reply.bavail,
+				      .f_files = reply->reply.files,
+				      .f_ffree = reply->reply.ffree,
+				      .f_namemax = reply->reply.namelen };
+	return 0;
+}
+
+static void reply_statfs(struct call *c)
+{
+	fuse_reply_statfs(c->req, &c->statfs);
+}
+
+void remote_statfs(fuse_req_t req, fuse_ino_t ino)
+{
+	run_on(req, ino, run_statfs, reply_statfs);
 }
 
 static int run_readlink(struct call *c, struct error *err)
@@ -497,7 +531,7 @@ void remote_getxattr(fuse_req_t req, fuse_ino_t ino, const char *name, size_t si
 	struct rnode *n = front_node(ino);
 	struct call *c;
 
-	if (!n || strcmp(name, "system.posix_acl_access")) {
+	if (!n || strcmp(name, "system.posix_acl_access") || (rnode_fresh(n) && (n->attr.gen & P9_ATTR_NO_ACL))) {
 		fuse_reply_err(req, n ? ENODATA : ESTALE);
 		return;
 	}
@@ -529,7 +563,7 @@ static int run_setxattr(struct call *c, struct error *err)
 	r = remote_await(n->r, b, err);
 	if (r == 0)
 		r = remote_await(n->r, e, err);
-	n->attr_known = false;
+	rnode_stale(n);
 	return r;
 }
 

@@ -11,6 +11,7 @@ void remote_front_open(void);
 void remote_lookup(fuse_req_t req, struct rnode *dir, const char *name);
 void remote_getattr(fuse_req_t req, fuse_ino_t ino);
 void remote_setattr(fuse_req_t req, fuse_ino_t ino, struct stat *st, int set, struct fuse_file_info *fi);
+void remote_statfs(fuse_req_t req, fuse_ino_t ino);
 void remote_readlink(fuse_req_t req, fuse_ino_t ino);
 void remote_opendir(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi);
 void remote_readdir(fuse_req_t req, fuse_ino_t ino, size_t size, off_t off, bool plus);

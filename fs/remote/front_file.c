@@ -88,7 +88,7 @@ static int run_open(struct call *c, struct error *err)
 	struct rhandle *h = c->rh;
 	int r = 0;
 
-	if (!h->n->attr_known)
+	if (!rnode_fresh(h->n))
 		r = rnode_attr(h->n, err); /* what kind of file it is */
 	if (r == 0 && opened_there(h->n, h->flags))
 		r = open_fid(h, err);
@@ -168,6 +168,8 @@ static int run_read(struct call *c, struct error *err)
 		ret = remote_call(r, &m, &got, err);
 		if (ret < 0)
 			return ret;
+		if (got->reply.data.n > m.count)
+			return error_set(err, EPROTO, "%s sent more than it was asked for", r->uri);
 		buf_add(&c->data, got->reply.data.p, got->reply.data.n);
 		if (got->reply.data.n < m.count || h->n->kind == P9_STREAM)
 			break;
@@ -292,7 +294,7 @@ static int run_flush(struct call *c, struct error *err)
 	autorcall struct rcall *got = NULL;
 	int r = remote_call(h->n->r, &m, &got, err);
 
-	h->n->text_known = h->n->attr_known = false;
+	rnode_stale(h->n);
 	if (rnode_invalidate)
 		rnode_invalidate(h->n);
 	return r;

@@ -13,6 +13,10 @@
 
 #define SERIAL_SHIFT 26 /* of a qid's path, between our own ends: what is above names the object */
 #define GET_MAX	     (256u << 10)
+#define TEXT_MAX     4096    /* of a file, with its attributes */
+#define SWEEP_MS     50	     /* between two questions */
+#define ALONG_MAX    64	     /* entries of a directory that is asked for with its attributes */
+#define LISTING_MAX  1000000 /* entries of a directory: what says more is no tree */
 
 void (*rnode_invalidate)(struct rnode *n);
 
@@ -143,7 +147,8 @@ void rnodes_free(struct remote *r)
 
 static void take_back(struct rnode *n)
 {
-	n->attr_known = n->text_known = n->listed = false;
+	rnode_stale(n);
+	n->listed = false;
 	if (n->told && rnode_invalidate) {
 		n->told = false;
 		rnode_invalidate(n);
@@ -188,6 +193,7 @@ void rnode_news(struct remote *r, struct str data)
 	uint32_t facets;
 
 	r->news++;
+	r->changed_ms = now_monotonic_ms();
 	while (p9_u64_take(&data, &serial) && p9_u32_take(&data, &facets))
 		one_news(r, serial, facets);
 }
@@ -225,6 +231,8 @@ int rnode_path(const struct rnode *n, struct p9_msg *m)
 {
 	unsigned depth = 0;
 
+	if (n->gone) /* and its parent perhaps, too */
+		return -ESTALE;
 	for (const struct rnode *p = n; p->parent; p = p->parent)
 		if (++depth > P9_NAMES_MAX)
 			return -ENAMETOOLONG;
@@ -275,6 +283,8 @@ static void take_attr(struct rnode *n, const struct rcall *c, const struct p9_at
 	n->facets = facets;
 	n->kind = kind;
 	n->attr_known = facets != 0 && c->news == n->r->news;
+	n->told_ms = now_monotonic_ms();
+	n->text_new = false;
 }
 
 static enum p9_kind kind_in(const struct rcall *c)
@@ -289,6 +299,7 @@ static void take_text(struct rnode *n, const struct rcall *c, struct str text)
 	buf_reset(&n->text);
 	buf_add(&n->text, text.p, text.n);
 	n->text_known = n->facets != 0 && c->news == n->r->news;
+	n->text_new = true;
 }
 
 struct rnode *rnode_made(struct rnode *dir, const char *name, const struct p9_qid *qid, uint32_t mode)
@@ -337,8 +348,8 @@ static bool take_record(struct rnode *dir, const struct rcall *c, struct str *da
 	return true;
 }
 
-/* A listing's part; SEEN gets its nodes. */
-static bool take_listing(struct rnode *dir, const struct rcall *c, struct vec *seen)
+/* A listing's part; SEEN gets the numbers of its nodes: one that is listed twice, or is gone before the listing ends, is freed. */
+static bool take_listing(struct rnode *dir, const struct rcall *c, struct hash *seen)
 {
 	struct str data = c->reply.data;
 
@@ -348,7 +359,7 @@ static bool take_listing(struct rnode *dir, const struct rcall *c, struct vec *s
 		uint8_t more;
 		if (!take_record(dir, c, &data, &n, &cursor))
 			return false;
-		vec_add(seen, n);
+		hash_put_u64(seen, n->number, dir);
 		n->hidden = false;
 		while (p9_u8_take(&data, &more) && more)
 			if (!take_record(n, c, &data, &kept, &cursor))
@@ -357,22 +368,18 @@ static bool take_listing(struct rnode *dir, const struct rcall *c, struct vec *s
 	return true;
 }
 
-static void drop_unseen(struct rnode *dir, const struct vec *seen)
+static void drop_unseen(struct rnode *dir, const struct hash *seen)
 {
-	struct hash *have = hash_new();
 	struct vec old = { 0 };
 
-	for (size_t i = 0; i < seen->n; i++)
-		hash_put_u64(have, ((struct rnode *)seen->at[i])->number, seen->at[i]);
 	for (size_t i = 0; i < dir->order.n; i++) {
 		struct rnode *n = dir->order.at[i];
-		if (!hash_get_u64(have, n->number) && !n->hidden)
+		if (!hash_get_u64(seen, n->number) && !n->hidden)
 			vec_add(&old, n);
 	}
 	for (size_t i = 0; i < old.n; i++)
 		rnode_drop(old.at[i]);
 	vec_clear(&old, NULL);
-	hash_free(have);
 }
 
 /* ---- asking ---- */
@@ -386,62 +393,97 @@ static int reach(struct rnode *n, struct error *err)
 
 static struct rcall *send_list(struct rnode *dir, uint64_t cursor)
 {
-	struct p9_msg m = { .type = P9_TLIST, .fid = 0, .offset = cursor, .count = GET_MAX };
+	struct p9_msg m = { .type = P9_TLIST, .fid = 0, .offset = cursor, .count = dir->r->msize };
 
 	return rnode_path(dir, &m) < 0 ? NULL : remote_send(dir->r, &m);
 }
 
-static int finish_list(struct rnode *dir, struct rcall *c, struct vec *seen, uint64_t *cursor, struct error *err)
+static int finish_list(struct rnode *dir, struct rcall *c, struct hash *seen, uint64_t *cursor, struct error *err)
 {
 	int r = remote_await(dir->r, c, err);
 
 	if (r < 0)
 		return r;
-	if (c->reply.type != P9_TLIST + 1 || !take_listing(dir, c, seen))
+	if (dir->gone)
+		return error_set(err, ESTALE, "it is not there any more");
+	if (c->reply.type != P9_TLIST + 1 || !take_listing(dir, c, seen) || hash_count(seen) > LISTING_MAX ||
+	    (c->reply.offset && !c->reply.data.n))
 		return error_set(err, EPROTO, "%s sent a listing that is none", dir->r->uri);
 	take_attr(dir, c, &c->reply.attr, dir->facets ? dir->facets : 1u << FACET_NAMES, P9_DIR);
 	*cursor = c->reply.offset;
 	return 0;
 }
 
-int rnode_list(struct rnode *dir, struct error *err)
+static int list_anew(struct rnode *dir, struct error *err)
 {
-	struct vec seen = { 0 };
+	struct hash *seen = hash_new();
 	uint64_t cursor = 0, news = UINT64_MAX;
-	int r = reach(dir, err);
+	int r;
 
-	if (r < 0 || dir->listed)
-		return r;
 	do {
 		autorcall struct rcall *c = send_list(dir, cursor);
-		r = finish_list(dir, c, &seen, &cursor, err);
+		r = finish_list(dir, c, seen, &cursor, err);
 		if (r == 0 && news == UINT64_MAX)
 			news = c->news;
 	} while (r == 0 && cursor);
 	if (r == 0) {
-		drop_unseen(dir, &seen);
+		drop_unseen(dir, seen);
 		dir->listed = news == dir->r->news;
 	}
-	vec_clear(&seen, NULL);
+	hash_free(seen);
 	return r;
+}
+
+int rnode_list(struct rnode *dir, struct error *err)
+{
+	int r = reach(dir, err);
+
+	return r < 0 || dir->listed ? r : list_anew(dir, err);
+}
+
+/* What came with the lookup of N: what is in it. */
+static void take_contents(struct rnode *n, struct rcall *list)
+{
+	autoerror struct error why = { 0 };
+	struct hash *seen = hash_new();
+	uint64_t cursor;
+
+	if (finish_list(n, list, seen, &cursor, &why) == 0 && !cursor) {
+		drop_unseen(n, seen);
+		n->listed = list->news == n->r->news;
+	}
+	hash_free(seen);
+}
+
+bool rnode_fresh(const struct rnode *n)
+{
+	/* an answer to what is asked now would be half a round trip old, as that one was */
+	return n->attr_known ||
+	       (n->told_ms > n->r->changed_ms && now_monotonic_ms() - n->told_ms < 2 * n->r->latency_ns / 1000000);
+}
+
+int rnode_find(struct rnode *dir, const char *name, struct rnode **out)
+{
+	struct rnode *n = *out = rnode_child(dir, name);
+
+	if (n && (rnode_fresh(n) || (dir->listed && !n->hidden)))
+		return 0;
+	return !n && dir->listed && (dir->attr.gen & P9_ATTR_COMPLETE) ? -ENOENT : -EAGAIN;
 }
 
 /* Looking up something that may be a directory asks for what is in it, too: whoever names it will go on. */
 int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct error *err)
 {
-	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = 4096 | P9_GET_READY };
+	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = TEXT_MAX | P9_GET_READY };
 	autorcall struct rcall *get = NULL, *list = NULL;
 	struct p9_msg l = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
-	struct rnode *n = rnode_child(dir, name);
-	struct vec seen = { 0 };
+	struct rnode *n;
 	bool hidden = false;
-	uint64_t cursor;
-	int r;
+	int r = rnode_find(dir, name, &n);
 
-	if (n && n->attr_known) {
-		*out = n;
-		return 0;
-	}
+	*out = n;
+	if (r != -EAGAIN)
+		return r;
 	r = reach(dir, err);
 	if (r < 0)
 		return r;
@@ -453,54 +495,83 @@ int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct
 	if (dir->listed && !n)
 		hidden = true; /* it may answer to its name all the same */
 	get = remote_send(dir->r, &m);
-	list = dir->kind == P9_DIR && !strchr(name, '.') ? remote_send(dir->r, &l) : NULL;
+	if (n ? n->kind == P9_DIR : !strchr(name, '.'))
+		list = remote_send(dir->r, &l);
 	r = remote_await(dir->r, get, err);
-	if (r < 0) {
-		if (n && r == -ENOENT)
-			rnode_drop(n);
-		return r;
-	}
 	if (dir->gone)
 		return -ESTALE;
+	n = rnode_child(dir, name); /* it may have gone while we waited */
+	if (n && r == -ENOENT)
+		rnode_drop(n);
+	if (r == 0 && get->reply.type != P9_TGET + 1)
+		r = error_set(err, EPROTO, "%s answered what was not asked", dir->r->uri);
+	if (r < 0)
+		return r;
 	n = take_child(dir, name, &get->reply.qid);
 	n->hidden = hidden && dir->listed && dir->facets;
 	take_attr(n, get, &get->reply.attr, get->reply.flags, kind_in(get));
-	if (!(get->reply.mode & P9_NO_CONTENT) && get->reply.data.n < 4096)
+	if (!(get->reply.mode & P9_NO_CONTENT) && get->reply.data.n < TEXT_MAX)
 		take_text(n, get, get->reply.data);
 	*out = n;
 	if (n->kind == P9_DIR && list) {
-		autoerror struct error why = { 0 };
 		autornode struct rnode *held = n;
 		rnode_ref(n);
-		if (finish_list(n, list, &seen, &cursor, &why) == 0 && !cursor) {
-			drop_unseen(n, &seen);
-			n->listed = list->news == n->r->news;
-		}
-		vec_clear(&seen, NULL);
-		(void)held;
+		take_contents(held, list);
+		r = n->gone ? -ESTALE : 0;
 	}
-	return 0;
+	return r;
+}
+
+/* Whoever asks for one after another in DIR goes through it: then all are asked for at once, the sooner the fewer there are. */
+static bool is_sweep(struct rnode *dir)
+{
+	int64_t now = now_monotonic_ms();
+
+	dir->missed = now - dir->missed_ms < SWEEP_MS + 2 * dir->r->latency_ns / 1000000 ? dir->missed + 1 : 0;
+	dir->missed_ms = now;
+	return dir->missed > dir->order.n / 256;
+}
+
+/* With it, what is read or walked to next: its text, or what is in it. */
+static int ask(struct rnode *n, struct error *err)
+{
+	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = n->kind == P9_DIR ? 0 : TEXT_MAX | P9_GET_READY };
+	autorcall struct rcall *c = NULL, *list = NULL;
+	int r = rnode_path(n, &m);
+
+	if (r < 0)
+		return r;
+	list = n->order.n && n->order.n <= ALONG_MAX ? send_list(n, 0) : NULL;
+	r = remote_call(n->r, &m, &c, err);
+	if (n->gone || (r == 0 && n->parent && c->reply.qid.path != n->qid.path))
+		r = error_set(err, ESTALE, "it is another now");
+	if (n->parent && !n->gone && (r == -ENOENT || r == -ESTALE))
+		rnode_drop(n);
+	if (r < 0)
+		return r;
+	take_attr(n, c, &c->reply.attr, c->reply.flags, n->parent ? kind_in(c) : P9_DIR);
+	if (!(c->reply.mode & P9_NO_CONTENT) && c->reply.data.n < TEXT_MAX)
+		take_text(n, c, c->reply.data);
+	if (list)
+		take_contents(n, list);
+	return n->gone ? -ESTALE : 0;
 }
 
 int rnode_attr(struct rnode *n, struct error *err)
 {
-	struct p9_msg m = { .type = P9_TGET, .fid = 0, .count = 0 };
-	autorcall struct rcall *c = NULL;
-	int r = n->attr_known ? 0 : reach(n, err);
+	int r = rnode_fresh(n) ? 0 : reach(n, err);
 
-	if (n->attr_known || r < 0)
+	if (rnode_fresh(n) || r < 0)
 		return r;
-	r = rnode_path(n, &m);
-	if (r == 0)
-		r = remote_call(n->r, &m, &c, err);
-	if (r < 0)
-		return r;
-	if (n->parent && c->reply.qid.path != n->qid.path) {
-		rnode_drop(n);
-		return error_set(err, ESTALE, "it is another now");
+	if (n->parent && n->facets && !n->hidden && is_sweep(n->parent)) {
+		autornode struct rnode *dir = n->parent;
+		rnode_ref(dir);
+		dir->missed = 0;
+		r = list_anew(dir, err);
+		if (r < 0 || rnode_fresh(n))
+			return n->gone ? -ESTALE : r;
 	}
-	take_attr(n, c, &c->reply.attr, c->reply.flags, n->parent ? kind_in(c) : P9_DIR);
-	return 0;
+	return ask(n, err);
 }
 
 int rnode_text(struct rnode *n, struct buf *out, struct error *err)
@@ -509,7 +580,8 @@ int rnode_text(struct rnode *n, struct buf *out, struct error *err)
 	autorcall struct rcall *c = NULL;
 	int r;
 
-	if (n->text_known) {
+	if (n->text_known || (n->text_new && rnode_fresh(n))) {
+		n->text_new = false;
 		buf_add(out, n->text.p, n->text.n);
 		return 0;
 	}
@@ -522,10 +594,17 @@ int rnode_text(struct rnode *n, struct buf *out, struct error *err)
 		return r;
 	take_attr(n, c, &c->reply.attr, c->reply.flags, kind_in(c));
 	n->attr.size = c->reply.data.n;
-	if (c->reply.data.n < 4096)
+	if (c->reply.data.n < TEXT_MAX)
 		take_text(n, c, c->reply.data);
+	n->text_new = false;
 	buf_add(out, c->reply.data.p, c->reply.data.n);
 	return 0;
+}
+
+void rnode_stale(struct rnode *n)
+{
+	n->attr_known = n->text_known = n->text_new = false;
+	n->told_ms = 0;
 }
 
 void rnode_put(struct rnode *n, const struct p9_attr *a)
@@ -546,8 +625,8 @@ int rnode_greet(struct remote *r, struct error *err)
 	struct p9_msg list = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
 	autorcall struct rcall *v = remote_send(r, &version), *a = remote_send(r, &attach), *w = remote_send(r, &watch),
 			       *l = remote_send(r, &list);
-	int64_t began = now_monotonic_ms();
-	struct vec seen = { 0 };
+	int64_t began = now_realtime_ns();
+	struct hash *seen;
 	uint64_t cursor;
 	int ret = remote_await(r, v, err);
 
@@ -556,21 +635,24 @@ int rnode_greet(struct remote *r, struct error *err)
 	if (v->reply.type != P9_TVERSION + 1 || !str_is(v->reply.version, P9_VERSION_OWN))
 		return error_set(err, EPROTO, "%s speaks '%.*s', which is not another domfs", r->uri,
 				 (int)v->reply.version.n, v->reply.version.p);
+	if (v->reply.msize < P9_MSIZE_MIN || v->reply.msize > P9_MSIZE_MAX)
+		return error_set(err, EPROTO, "%s has messages of %u bytes", r->uri, v->reply.msize);
 	r->msize = v->reply.msize;
 	r->own = true;
 	ret = remote_await(r, a, err);
-	r->latency_us = (now_monotonic_ms() - began) * 1000;
+	r->latency_ns = now_realtime_ns() - began;
 	if (ret < 0)
 		return ret;
 	r->their_uid = a->reply.qid.version; /* our own ends say so there */
 	ret = remote_await(r, w, err);
 	if (ret < 0)
 		return ret;
-	ret = finish_list(r->root, l, &seen, &cursor, err);
+	seen = hash_new();
+	ret = finish_list(r->root, l, seen, &cursor, err);
 	if (ret == 0) {
-		drop_unseen(r->root, &seen);
+		drop_unseen(r->root, seen);
 		r->root->listed = !cursor && l->news == r->news;
 	}
-	vec_clear(&seen, NULL);
+	hash_free(seen);
 	return ret;
 }

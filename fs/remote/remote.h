@@ -28,9 +28,13 @@ struct rnode {		 /* a node of the other tree */
 	enum p9_kind kind;
 	bool attr_known, text_known, listed; /* as the other end said last, and has not taken back */
 	bool told;			     /* the kernel may keep its attributes */
+	bool text_new;			     /* its text came with what was told, for whoever reads it next */
 	bool gone;
-	bool hidden;   /* it was not listed, but answers to its name */
-	unsigned refs; /* its place in the tree, and requests */
+	bool hidden;	   /* it was not listed, but answers to its name */
+	int64_t told_ms;   /* when something was told of it; 0: that does not hold any more */
+	int64_t missed_ms; /* a directory: when something in it had to be asked for last, */
+	unsigned missed;   /* and how often that was in a row */
+	unsigned refs;	   /* its place in the tree, and requests */
 	struct buf text;
 	struct hash *children;
 	struct vec order;	/* the same, as they were listed; numbers grow */
@@ -43,7 +47,7 @@ struct remote {
 	enum remote_state state;
 	char *error_text;	  /* why it is not connected */
 	struct transport carrier; /* by what it is, or was last */
-	int64_t latency_us;
+	int64_t latency_ns;
 	struct link *link;
 	bool own; /* the other end knows our messages */
 	uint32_t msize;
@@ -52,6 +56,7 @@ struct remote {
 	struct hash *calls;	      /* by tag */
 	uint16_t last_tag, watch_tag; /* the tag under which news come; 0: none */
 	uint64_t news;		      /* how many have come */
+	int64_t changed_ms;	      /* when something changed there last, as far as is known: by news, or by us */
 	uint32_t last_fid;
 	struct rnode *root;
 	struct hash *nodes, *serials; /* by number; by the object's serial: the first of a list */
@@ -70,6 +75,8 @@ struct remote {
 
 struct remote *remote_new(const char *uri); /* nothing is connected yet; -EINVAL in remote_check */
 int remote_check(const char *uri, struct error *err);
+/* An ordinary user's connection: what is the login's there is shown as his here.  On the same host (unix:) users are the same. */
+void remote_map(struct remote *r);
 void remote_unref(struct remote *r);
 void remote_free(struct remote *r); /* ends it; NULL is fine */
 void remote_start(
@@ -115,12 +122,17 @@ struct rnode *rnode_child(struct rnode *dir, const char *name); /* of what is kn
 struct rnode *rnode_after(struct rnode *dir, uint64_t cursor);
 /* Tasks; what is known and promised costs nothing. */
 int rnode_lookup(struct rnode *dir, const char *name, struct rnode **out, struct error *err);
+/* The same of what is known: 0, -ENOENT, or -EAGAIN: the other end must be asked. */
+int rnode_find(struct rnode *dir, const char *name, struct rnode **out);
+/* Its attributes are as the other end says, or said so lately that asking would hardly tell more. */
+bool rnode_fresh(const struct rnode *n);
 int rnode_attr(struct rnode *n, struct error *err);
 int rnode_list(struct rnode *dir, struct error *err);
 int rnode_text(struct rnode *n, struct buf *out, struct error *err); /* a value's, document's or link's content */
 void rnodes_open(struct remote *r);
 void rnodes_forget(struct remote *r); /* nothing that was told holds any more */
 void rnodes_free(struct remote *r);
+void rnode_stale(struct rnode *n);			  /* it was changed from here */
 void rnode_put(struct rnode *n, const struct p9_attr *a); /* something was written to it */
 void rnode_news(struct remote *r, struct str data);	  /* those of an Rwatch */
 void rnode_changed_names(struct rnode *dir);

@@ -198,6 +198,8 @@ static const struct entry host_entries[] = {
 	      .doc = "what each type of pool can: libvirt's storagepoolCapabilities"),
 	VALUE("storage_discover", 0600, storage_discover_show, storage_discover_store, .fresh = LIVE,
 	      .doc = "write TYPE, or TYPE HOST[:PORT]: what could be a pool of it is then read here, as libvirt's <sources>"),
+	DIR("clients", 0755, &clients_dir, .personal = true, .doc = "who is connected over a socket"),
+	DIR("access", 0755, &access_dir, .doc = "who may come in, and what was done"),
 	DIR("drivers", 0755, &drivers_dir, .doc = "the hypervisors that this build can drive"),
 	{ 0 },
 };

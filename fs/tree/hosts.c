@@ -3,10 +3,12 @@
  * hosts/NAME/: other hosts.  Beside the files of this table such a directory shows the root of the other tree (fuse_attr.c).  Its definition
  * is its uri; only its owner goes in, as whoever does acts there with the rights of that connection.
  */
-#include "fs/hosts.h"
+#include <unistd.h>
+
 #include "engine/event.h"
 #include "engine/record.h"
 #include "engine/store.h"
+#include "fs/hosts.h"
 #include "tree.h"
 
 #define KIND	  "hosts"
@@ -39,6 +41,8 @@ static void on_state(struct remote *r)
 {
 	struct host *h = r->owner;
 
+	if (r->state == REMOTE_CONNECTED)
+		free(take(&h->error_text)); /* what was wrong before */
 	object_changed(&h->obj, 1u << FACET_STATE | 1u << FACET_ERROR | 1u << FACET_NAMES);
 	event_emit("host", h->obj.name, remote_state_names[r->state], r->error_text ? "%s" : NULL, r->error_text);
 }
@@ -49,6 +53,7 @@ static void connect_to(struct host *h)
 	if (!h->uri)
 		return;
 	h->remote = remote_new(h->uri);
+	remote_map(h->remote);
 	h->remote->on_state = on_state;
 	h->remote->owner = h;
 	remote_start(h->remote);
@@ -209,12 +214,19 @@ static int uri_show(const struct place *at, struct buf *out, struct error *err u
 	return show_line(out, host_of(at->obj)->uri);
 }
 
+/* A uri names keys, configurations and commands that are used with the rights of domfs itself. */
 static int uri_store(const struct place *at, struct str text, struct error *err)
 {
 	struct host *h = host_of(at->obj);
 	autofree char *uri = xstrndup(text.p, text.n);
 	int r = *uri ? remote_check(uri, err) : 0;
 
+	if (at->who && at->who->uid != 0 && at->who->uid != geteuid())
+		return error_set(
+			err, EACCES,
+			"%s: uri: domfs connects with the keys of uid %u, so only he says where to: mount that "
+			"host yourself (domfs mount %s DIRECTORY)",
+			h->obj.name, geteuid(), uri);
 	if (r < 0 || str_eq(uri, h->uri))
 		return r < 0 ? error_in(err, r, "%s: uri", h->obj.name) : 0;
 	r = save(h, uri, true, err);
@@ -246,7 +258,7 @@ static int latency_show(const struct place *at, struct buf *out, struct error *e
 {
 	const struct host *h = host_of(at->obj);
 
-	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_us * 1000 : 0);
+	buf_printf(out, "%lld\n", h->remote ? (long long)h->remote->latency_ns : 0);
 	return 0;
 }
 

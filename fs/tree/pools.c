@@ -43,6 +43,7 @@ static int check_store(const struct place *at, struct str text, struct error *er
 	int r = pool_verdict(pool_of(at->obj), text, &verdict, err);
 
 	verdict_set(at->obj, buf_take(&verdict));
+	samples_drop();
 	return r;
 }
 
@@ -74,7 +75,7 @@ static int source_show(const struct place *at, struct buf *out, struct error *er
 
 static int source_store(const struct place *at, struct str text, struct error *err)
 {
-	return pool_source_store(pool_of(at->obj), text, err);
+	return pool_source_store(pool_of(at->obj), text, at->who, err);
 }
 
 static int row_show(const struct place *at, struct buf *out, struct error *err)
@@ -87,7 +88,7 @@ static int row_show(const struct place *at, struct buf *out, struct error *err)
 
 static int row_store(const struct place *at, struct str text, struct error *err)
 {
-	return pool_prop_store(pool_of(at->obj), at->slot->prop, text, err);
+	return pool_prop_store(pool_of(at->obj), at->slot->prop, text, at->who, err);
 }
 
 /* Of a pool that is not active there is nothing to be told; of one that does not answer, an error. */

@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The root of the mount. */
 #include "fs/stream.h"
+#include "fs/views.h"
 
 static const char readme[] =
 	"domfs: virtual machines as files.  Everything here is text: read it with cat, change it with echo.\n"
@@ -40,15 +41,19 @@ static int version_show(const struct place *at unused, struct buf *out, struct e
 	return 0;
 }
 
-static int list_show(const struct place *at unused, struct buf *out, struct error *err unused)
+static int list_show(const struct place *at, struct buf *out, struct error *err unused)
 {
-	domains_list(out);
+	const struct viewer viewer = { at->who, sees_object };
+
+	domains_list(&viewer, out);
 	return 0;
 }
 
-static int metrics_show(const struct place *at unused, struct buf *out, struct error *err unused)
+static int metrics_show(const struct place *at, struct buf *out, struct error *err unused)
 {
-	domains_metrics(out);
+	const struct viewer viewer = { at->who, sees_object };
+
+	domains_metrics(&viewer, out);
 	return 0;
 }
 
@@ -56,7 +61,7 @@ static const struct entry root_entries[] = {
 	VALUE("README", 0444, readme_show, NULL, .facets = F_ACCESS,
 	      .doc = "a page of help for the person who just mounted it"),
 	VALUE("version", 0444, version_show, NULL, .facets = F_ACCESS, .doc = "the version of domfs"),
-	VALUE("list", 0444, list_show, NULL, .fresh = LIVE,
+	VALUE("list", 0444, list_show, NULL, .fresh = LIVE, .personal = true,
 	      .doc = "every domain in one read: NAME STATE ID CPUS MEMORY"),
 	STREAM("events", 0644, &events_stream, .doc = "what happens, as it happens: SEQ TIME KIND OBJECT EVENT DETAIL"),
 	STREAM("errors", 0644, &errors_stream, .doc = "the last failures in words: TIME UID PATH ERRNO MESSAGE"),

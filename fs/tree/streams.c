@@ -2,8 +2,10 @@
 /* The streams: events, errors, console, console.log, wait/CONDITION. */
 #include <fcntl.h>
 
+#include "engine/audit.h"
 #include "engine/console.h"
 #include "fs/stream.h"
+#include "fs/views.h"
 
 static bool follows(const struct handle *h)
 {
@@ -20,23 +22,29 @@ static ssize_t text_read(struct handle *h, const struct ring *r, uint64_t off, c
 
 static int events_open(const struct place *at unused, struct handle *h, struct error *err unused)
 {
-	ring_open(h, &events_ring);
+	view_hold(&events_ring, &h->who);
+	ring_open(h, view_of(&events_ring, &h->who));
 	return 0;
 }
 
 static ssize_t events_read(struct handle *h, uint64_t off, char *out, size_t n)
 {
-	return text_read(h, &events_ring, off, out, n);
+	return text_read(h, view_of(&events_ring, &h->who), off, out, n);
 }
 
 static bool events_ready(struct handle *h)
 {
-	return ring_more(h, &events_ring);
+	return ring_more(h, view_of(&events_ring, &h->who));
 }
 
-static uint64_t events_size(const struct place *at unused)
+static uint64_t events_size(const struct place *at)
 {
-	return ring_size(&events_ring);
+	return ring_size(view_of(&events_ring, at->who));
+}
+
+static void events_release(struct handle *h)
+{
+	view_release(&events_ring, &h->who);
 }
 
 const struct stream_ops events_stream = {
@@ -44,27 +52,34 @@ const struct stream_ops events_stream = {
 	.read = events_read,
 	.ready = events_ready,
 	.size = events_size,
+	.release = events_release,
 };
 
 static int errors_open(const struct place *at unused, struct handle *h, struct error *err unused)
 {
-	ring_open(h, &errors_ring);
+	view_hold(&errors_ring, &h->who);
+	ring_open(h, view_of(&errors_ring, &h->who));
 	return 0;
 }
 
 static ssize_t errors_read(struct handle *h, uint64_t off, char *out, size_t n)
 {
-	return text_read(h, &errors_ring, off, out, n);
+	return text_read(h, view_of(&errors_ring, &h->who), off, out, n);
 }
 
 static bool errors_ready(struct handle *h)
 {
-	return ring_more(h, &errors_ring);
+	return ring_more(h, view_of(&errors_ring, &h->who));
 }
 
-static uint64_t errors_size(const struct place *at unused)
+static uint64_t errors_size(const struct place *at)
 {
-	return ring_size(&errors_ring);
+	return ring_size(view_of(&errors_ring, at->who));
+}
+
+static void errors_release(struct handle *h)
+{
+	view_release(&errors_ring, &h->who);
 }
 
 const struct stream_ops errors_stream = {
@@ -72,6 +87,35 @@ const struct stream_ops errors_stream = {
 	.read = errors_read,
 	.ready = errors_ready,
 	.size = errors_size,
+	.release = errors_release,
+};
+
+static int audit_open_stream(const struct place *at unused, struct handle *h, struct error *err unused)
+{
+	ring_open(h, &audit_ring);
+	return 0;
+}
+
+static ssize_t audit_read(struct handle *h, uint64_t off, char *out, size_t n)
+{
+	return text_read(h, &audit_ring, off, out, n);
+}
+
+static bool audit_ready(struct handle *h)
+{
+	return ring_more(h, &audit_ring);
+}
+
+static uint64_t audit_size(const struct place *at unused)
+{
+	return ring_size(&audit_ring);
+}
+
+const struct stream_ops audit_stream = {
+	.open = audit_open_stream,
+	.read = audit_read,
+	.ready = audit_ready,
+	.size = audit_size,
 };
 
 static const struct ring *console_ring(const struct object *o)

@@ -31,12 +31,34 @@ cp "$TMP/web.xml" "$d/xml"
 cp "$TMP/off.xml" "$M/domains/off/xml"
 echo start > "$d/state"
 
+# One who is connected: Tversion, Tattach, and then it stays.
+connect() {
+	python3 -c '
+import socket, struct, sys, time
+s = socket.socket(socket.AF_UNIX)
+s.connect(sys.argv[1])
+for m in (struct.pack("<BHIH", 100, 65535, 65536, 8) + b"9P2000.L",
+          struct.pack("<BHIIHHI", 104, 0, 1, 0xffffffff, 0, 0, 0)):
+    s.sendall(struct.pack("<I", len(m) + 4) + m)
+    s.recv(4096)
+time.sleep(100)' "$DOMFS_RUN_DIR/domfs.sock" &
+	client=$!
+	wait_for 10 sh -c 'ls "$0"/host/clients/*/fids' "$M"
+}
+disconnect() {
+	kill "$client"
+	wait "$client" || :
+}
+require python3 'a client'
+connect
+
 # Names of objects become the words that the documents use.
 generic() {
 	sed -E 's|^by-uuid/[^/]+$|by-uuid/UUID|; s|^by-id/[^/]+$|by-id/ID|; s|^domains/[^/]+/|domains/NAME/|
 		s|/vcpus/[0-9]+/|/vcpus/N/|; s|^host/drivers/[^/]+/|host/drivers/DRIVER/|
 		s|^(domains/NAME/(config/)?disks)/[^/]+/|\1/TARGET/|; s|^(domains/NAME/(config/)?nics)/[^/]+/|\1/NIC/|
 		s|^secrets/[^/]+/|secrets/UUID/|; s|^hosts/[^/]+/|hosts/HOST/|; s|^host/storage/[^/]+$|host/storage/TYPE|
+		s|^host/clients/[^/]+/|host/clients/CLIENT/|
 		s|^pools/[^/]+/|pools/POOL/|; s|^pools/POOL/volumes/[^/]+/|pools/POOL/volumes/VOLUME/|
 		s|^(pools/POOL/volumes/VOLUME/users)/[^/]+$|\1/DOMAIN|
 		s|^(domains/NAME/(config/)?devices)/[^/]+/|\1/ALIAS/|' | sort -u
@@ -75,7 +97,9 @@ bad=$(cd "$M" && find . -type f ! -path '*/wait/*' ! -name console ! -path './do
 is "$bad" '' 'every listed file can be read'
 
 # Without list_all only those that block are missing.
+disconnect
 remount_domfs -o allow_other
+connect
 mkdir "$v/new"	# it was in memory only
 seen . | generic > "$TMP/plain"
 is "$(comm -13 "$TMP/plain" "$TMP/live" | tr '\n' ' ')" \
@@ -85,4 +109,5 @@ is "$(comm -23 "$TMP/plain" "$TMP/live")" '' 'and nothing else is'
 is "$(grep -oE '^\| `[^`]*` \| .*\(not listed\)' "$top/docs/layout.md" | sed 's/^| `//; s/`.*//' | sort | tr '\n' ' ')" \
 	"$(comm -13 "$TMP/plain" "$TMP/live" | tr '\n' ' ')" 'docs/layout.md says which'
 ok 'they answer to their names' ls -d "$M/domains/web/console" "$M/domains/web/wait/job"
+disconnect
 done_testing

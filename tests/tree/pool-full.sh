@@ -10,7 +10,8 @@ mount -t tmpfs -o size=16M,mode=755 small "$dir" || skip_all 'needs tmpfs'
 # shellcheck disable=SC2317
 release() {
 	status=$?
-	umount -l "$dir" 2>/dev/null || :
+	set +e	# it may be unmounted already
+	umount -l "$dir" 2>/dev/null
 	( exit "$status" )
 	_cleanup
 }

@@ -3,8 +3,8 @@
 # timeout: 180
 # over: no, is about the servers of others
 # glusterd has its files at fixed places and refuses 127.0.0.1: it lives in name spaces of its own, and ends with them.
-if [ -z "${IN_NAMESPACES:-}" ] && unshare -m -n -p -f --mount-proc true 2>/dev/null; then
-	IN_NAMESPACES=1 exec unshare -m -n -p -f --mount-proc --kill-child sh "$0" "$@"
+if [ -z "${IN_NAMESPACES:-}" ] && unshare -m --propagation slave -n -p -f --mount-proc true 2>/dev/null; then
+	IN_NAMESPACES=1 exec unshare -m --propagation slave -n -p -f --mount-proc --kill-child sh "$0" "$@"
 fi
 . "$(dirname "$0")/../lib.sh"
 require root 'its server wants trusted extended attributes'

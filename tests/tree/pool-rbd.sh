@@ -1,6 +1,6 @@
 #!/bin/sh
 # A pool of type rbd against a Ceph cluster of its own: images are made, written, read, grown, copied, wiped, removed; a dead cluster hangs nothing.
-# timeout: 180
+# timeout: 300
 # over: no, is about the servers of others
 . "$(dirname "$0")/../lib.sh"
 require ceph-mon 'apt-get install ceph-mon'
