@@ -21,6 +21,26 @@ grep '^domains/web/disks/vda/source ' "$TMP/names" > "$TMP/one"
 is "$(cat "$TMP/one")" 'domains/web/disks/vda/source f 644 '
 is "$(readlink "$M/by-uuid/$(cat "$d/uuid")")" ../domains/web
 
+# --- bytes ---
+
+mkdir "$TMP/images" "$M/pools/images"
+echo "$TMP/images" > "$M/pools/images/target"
+echo start > "$M/pools/images/state"
+/usr/bin/head -c 3000000 /dev/urandom > "$TMP/bytes"
+v=$M/pools/images/volumes/root
+mkdir "$v"
+echo raw > "$v/format"
+echo 3000000 > "$v/capacity"
+ok 'an image is written' cp "$TMP/bytes" "$v/image"
+ok 'and stored' cmp "$TMP/bytes" "$TMP/images/root"
+is "$(stat -c %s "$v/image")" 3000000
+ok 'and read' cmp "$TMP/bytes" "$v/image"
+ok 'a part of it is written' dd "if=$TMP/bytes" "of=$v/image" bs=1000 seek=1000 count=1 conv=notrunc status=none
+ok 'and stored there' cmp -n 1000 "$TMP/bytes" "$TMP/images/root" 0 1000000
+ok 'the volume is removed' rmdir "$v"
+
+# --- removing ---
+
 # Nothing says which process asks: after a refusal all of this mount are kept from rmdir for a minute.
 rm -rf "$d" 2> "$TMP/said" || :
 is "$(cat "$d/state")" shutoff 'rm -r changes nothing'
