@@ -14,6 +14,7 @@
 
 #define ACL_VERSION	2
 #define ACL_MAX_ENTRIES 512
+#define NOGROUP		65534
 #define GROUPS_KEPT	61   /* users */
 #define GROUPS_MS	2000 /* who was taken out of a group still is in it for this long */
 
@@ -328,6 +329,13 @@ static const struct groups *groups_of(uid_t uid)
 	if (getgrouplist(found->pw_name, found->pw_gid, g->ids, &g->n) < 0)
 		g->n = ARRAY_SIZE(g->ids);
 	return g;
+}
+
+gid_t access_group_of(uid_t uid)
+{
+	const struct groups *g = groups_of(uid);
+
+	return g->n > 0 ? g->ids[0] : NOGROUP;
 }
 
 bool access_in_group(const struct who *who, gid_t gid)

@@ -42,6 +42,8 @@ int access_set_acl(struct object *o, const char *key, mode_t default_mode, const
 bool access_may(const struct object *o, const char *key, mode_t default_mode, const struct who *who, int may);
 /* Is WHO in GID, by itself or by its passwd entry's groups? */
 bool access_in_group(const struct who *who, gid_t gid);
+/* The group of a user of whom only the number is known: that of the passwd entry, else 65534 (nogroup). May ask the user database. */
+gid_t access_group_of(uid_t uid);
 /* Is WHO root or the owner of O's directory? */
 bool access_owner(const struct object *o, const struct who *who);
 

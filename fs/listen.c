@@ -120,7 +120,7 @@ static bool peer_tcp(int fd, struct who *who)
 		if (found && (state != TCP_ESTABLISHED || !inode))
 			break;
 		if (found)
-			*who = (struct who){ .uid = uid, .gid = (gid_t)-1 };
+			*who = (struct who){ .uid = uid, .gid = access_group_of(uid) };
 	}
 	if (f)
 		fclose(f);

@@ -177,7 +177,7 @@ int p9_attach(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r < 0)
 		return r;
 	if (m->uid != NONUNAME && m->uid != c->who.uid)
-		f->who = (struct who){ .uid = m->uid, .gid = (gid_t)-1, .connection = c->who.connection };
+		f->who = (struct who){ .uid = m->uid, .gid = access_group_of(m->uid), .connection = c->who.connection };
 	(void)!place_of(1, &root);
 	p9_fid_move(f, &root, 0);
 	c->attached = true;
