@@ -5,6 +5,7 @@
 #include <inttypes.h>
 #include <stdarg.h>
 #include <stdio.h>
+#include <sys/random.h>
 #include <syslog.h>
 
 #include "driver.h"
@@ -31,6 +32,15 @@ void ring_free(struct ring *r)
 	r->start = r->end;
 }
 
+static uint64_t new_id(void)
+{
+	static uint64_t last;
+
+	if (!last && getrandom(&last, sizeof(last), 0) != sizeof(last))
+		last = now_realtime_ns();
+	return ++last ? last : ++last;
+}
+
 /* Byte at OFFSET lies at OFFSET % cap.  The memory comes with the first byte: most consoles never say one. */
 void ring_add(struct ring *r, const char *p, size_t n)
 {
@@ -38,6 +48,8 @@ void ring_add(struct ring *r, const char *p, size_t n)
 		return;
 	if (!r->p)
 		r->p = xmalloc(r->cap);
+	if (!r->id)
+		r->id = new_id();
 	for (size_t i = 0; i < n;) {
 		size_t at = (r->end + i) % r->cap;
 		size_t part = n - i < r->cap - at ? n - i : r->cap - at;

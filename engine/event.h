@@ -12,6 +12,7 @@ struct ring {
 	char *p;
 	size_t cap;
 	uint64_t start, end; /* offsets of the first byte that is kept (always at a line's start) and of the end */
+	uint64_t id;	     /* no other ring has it, nor one of another start of this engine; 0 while it is empty */
 	int64_t changed_ns;
 	void (*grew)(struct ring *r); /* set by the front end: wake followers.  May be NULL */
 };

@@ -69,11 +69,13 @@ struct place {
 
 /* A growing file, or one whose read waits.  READ copies at most N bytes for the open file H at offset OFF: their number, 0 at the end,
  * -EAGAIN when there is nothing yet and a blocking reader should wait. */
+struct ring;
 struct stream_ops {
 	int (*open)(const struct place *at, struct handle *h, struct error *err);
 	ssize_t (*read)(struct handle *h, uint64_t off, char *out, size_t n);
 	bool (*ready)(struct handle *h); /* would a read give something? */
 	ssize_t (*write)(struct handle *h, const char *p, size_t n, struct error *err); /* -EAGAIN: later */
+	const struct ring *(*ring)(struct handle *h); /* what it shows; NULL now and then */
 	uint64_t (*size)(const struct place *at);
 	void (*release)(struct handle *h);
 };

@@ -6,7 +6,7 @@
 #include "fuse.h"
 
 #include "engine/loop.h"
-#include "remote/remote.h"
+#include "hosts.h"
 
 static TAILQ_HEAD(, call) calls = TAILQ_HEAD_INITIALIZER(calls);
 
@@ -73,6 +73,8 @@ void answer_failure(fuse_req_t req, const struct place *at, const struct who *wh
 static void call_answer(struct call *c, int r, struct error *err)
 {
 	fuse_req_interrupt_func(c->req, NULL, NULL);
+	if (r < 0 && c->remote)
+		host_failed(c->remote, &c->who, err);
 	if (r == -ECANCELED && c->interrupted)
 		fuse_reply_err(c->req, EINTR);
 	else if (r < 0)
@@ -97,6 +99,8 @@ static void call_run(void *arg)
 	TAILQ_REMOVE(&calls, c, list);
 	if (c->req)
 		call_answer(c, r, &err);
+	else if (r < 0 && c->remote)
+		host_failed(c->remote, &c->who, &err);
 	else if (r < 0 && c->at.slot && !c->at.obj->gone)
 		record_failure(&c->at, &c->who, &err);
 	if (!c->cancelling)

@@ -9,6 +9,7 @@
 #include "engine/units.h"
 #include "mount.h"
 #include "node.h"
+#include "remote/remote.h"
 
 struct option {
 	const char *name;
@@ -68,6 +69,17 @@ static int set_timeout(struct mount_options *o unused, const char *value, struct
 	return 0;
 }
 
+static int set_host_timeout(struct mount_options *o unused, const char *value, struct error *err)
+{
+	uint64_t ms;
+	int r = u64_parse(str_of(value), 300, 3600000, &ms, err);
+
+	if (r < 0)
+		return error_in(err, r, "host_timeout");
+	remote_silence_ms = ms;
+	return 0;
+}
+
 static int set_list_all(struct mount_options *o unused, const char *value unused, struct error *err unused)
 {
 	tree_list_all = true;
@@ -113,6 +125,7 @@ static const struct option option_rows[] = {
 	{ "allow_other", set_allow_other, false, MOUNT },
 	{ "guest_uids", set_guest_uids, true, ENGINE },
 	{ "guest_user", set_guest_user, true, ENGINE },
+	{ "host_timeout", set_host_timeout, true, ANY },
 	{ "kvm", set_kvm, true, ENGINE },
 	{ "list_all", set_list_all, false, ENGINE },
 	{ "listen", set_listen, true, ENGINE },

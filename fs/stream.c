@@ -78,6 +78,19 @@ ssize_t ring_read_at(struct handle *h, const struct ring *r, uint64_t off, char 
 	return n;
 }
 
+size_t ring_next(struct handle *h, const struct ring *r, uint64_t *id, uint64_t *position, char *out, size_t n)
+{
+	uint64_t from = !*id ? ring_shown(r) : *id == r->id && *position <= r->end ? *position : r->start;
+
+	n = ring_read(r, from, out, n, &h->base);
+	h->end = h->base + n;
+	if (n) {
+		*id = r->id;
+		*position = h->base;
+	}
+	return n;
+}
+
 bool ring_more(const struct handle *h, const struct ring *r)
 {
 	return r->end > h->end || h->end > r->end;

@@ -252,6 +252,9 @@ _v9fs() {
 
 _client_gone() {	# [STATUS]
 	[ -n "$_client" ] || return 0
+	if [ -z "${1:-}" ] && grep -q " $M " /proc/mounts; then	# the engine has ended; its client waits for another
+		"$DOMFS" umount "$M" || _unmount_dead
+	fi
 	_rc=0
 	wait "$_client" || _rc=$?
 	_client=

@@ -46,6 +46,7 @@ static p9_run *const runs[256] = {
 	[P9_TPUT] = p9_put,
 	[P9_TWATCH] = p9_watch,
 	[P9_TPOLL] = p9_poll,
+	[P9_TNEXT] = p9_next,
 };
 
 static void conn_unref(struct p9_conn *c)
@@ -138,6 +139,7 @@ static size_t weight(const struct p9_conn *c, const struct p9_req *q)
 {
 	switch (q->msg.type) {
 	case P9_TREAD:
+	case P9_TNEXT:
 	case P9_TREADDIR:
 	case P9_TGET:
 	case P9_TLIST:

@@ -11,9 +11,11 @@
 #include "engine/domain.h"
 #include "engine/loop.h"
 #include "fs/guard.h"
+#include "fs/stream.h"
 #include "fs/views.h"
 
-#define CONTENT_MAX 512		/* of a file, with the listing of its directory */
+#define CONTENT_MAX 512 /* of a file, with the listing of its directory */
+#define NEXT_MAX    (64u << 10)
 #define LIST_ROOM   (16u << 10) /* of one node more than fits, with all that is said of it */
 
 /* From fid down NAMES; a fid of its own that nobody else knows. */
@@ -375,4 +377,37 @@ int p9_poll(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 			r = -ENODEV;
 	}
 	return r;
+}
+
+/* Reading by place and not by offset: who was cut off asks another connection for what comes after what he has. */
+int p9_next(struct p9_req *q, struct p9_msg *out, struct error *err)
+{
+	autofid struct p9_fid *f = NULL;
+	int r = p9_fid(q, q->msg.fid, &f, err);
+	const struct stream_ops *ops = r == 0 && f->h && f->h->slot ? f->h->slot->entry->stream : NULL;
+	uint32_t n = q->msg.count < NEXT_MAX ? q->msg.count : NEXT_MAX;
+	autofree char *room = NULL;
+	size_t got;
+
+	if (r < 0)
+		return r;
+	if (!ops || !ops->ring || (f->h->flags & O_ACCMODE) == O_WRONLY)
+		return error_set(err, EOPNOTSUPP, "fid %u is not open on a text that grows", q->msg.fid);
+	room = xmalloc(n ? n : 1);
+	out->start = q->msg.start;
+	out->length = q->msg.length;
+	for (;;) {
+		const struct ring *ring = ops->ring(f->h);
+		got = ring ? ring_next(f->h, ring, &out->length, &out->start, room, n) : 0;
+		if (got || !n)
+			break;
+		r = f->h->flags & O_NONBLOCK ? -EAGAIN : p9_wait_for(q, f->h->obj, err);
+		if (r == 0 && f->h->obj->gone)
+			r = error_set(err, ENODEV, "it was removed");
+		if (r < 0)
+			return r;
+	}
+	buf_add(&q->text, room, got);
+	out->data = (struct str){ buf_text(&q->text), q->text.n };
+	return 0;
 }

@@ -92,7 +92,7 @@ int p9_xattr_store(struct p9_fid *f, struct error *err); /* xattr.c: what was wr
 int p9_open(struct p9_fid *f, uint32_t flags, struct error *err);
 p9_run p9_mkdir, p9_unlinkat, p9_renameat, p9_rename, p9_symlink, p9_mknod, p9_link; /* name.c */
 p9_run p9_xattrwalk, p9_xattrcreate;						     /* xattr.c */
-p9_run p9_get, p9_list, p9_put, p9_watch, p9_poll;				     /* own.c */
+p9_run p9_get, p9_list, p9_put, p9_watch, p9_poll, p9_next;			     /* own.c */
 
 /* conn.c */
 void p9_send(struct p9_conn *c, const struct p9_msg *m);

@@ -99,6 +99,8 @@ static const struct layout {
 	[P9_TWATCH + 1] = { "Rwatch", { F(U64, offset), F(DATA, data) } },
 	[P9_TPOLL] = { "Tpoll", { F(U32, fid) } },
 	[P9_TPOLL + 1] = { "Rpoll", { { 0 } } },
+	[P9_TNEXT] = { "Tnext", { F(U32, fid), F(U64, start), F(U64, length), F(U32, count) } },
+	[P9_TNEXT + 1] = { "Rnext", { F(U64, start), F(U64, length), F(DATA, data) } },
 	[P9_RFAIL] = { "Rfail", { F(U32, ecode), F(TEXT, name) } },
 };
 

@@ -57,6 +57,7 @@ enum p9_type {
 	P9_TPUT = 204,	 /* walk, open, write, flush, clunk: RPUT, or RFAIL with the reason in words */
 	P9_TWATCH = 206, /* answered at once, and again whenever something is not any more what was told of it */
 	P9_TPOLL = 208,	 /* answered when a stream that is open has something to read */
+	P9_TNEXT = 212,	 /* what a stream has after byte START of ring LENGTH (0: none yet); waits for it */
 	P9_RFAIL = 211,	 /* in place of Rlerror: the errno and the words */
 };
 /* The reply to request T is T + 1. */

@@ -2,22 +2,27 @@
 /* A link to another engine: kept up, with requests on it by their tags. */
 #include "remote.h"
 
+#include <stdlib.h>
 #include <unistd.h>
 
 #include "engine/event.h"
 #include "engine/loop.h"
 #include "engine/units.h"
 
-#define PING_MS	       5000  /* how often the other side is asked for a sign of life while something is awaited */
-#define SILENT_MS      15000 /* then it is lost */
 #define GREET_MS       25000 /* how long the first answer of a new link may take: ssh has to log in before */
 #define BACKOFF_MIN_MS 500
 #define BACKOFF_MAX_MS 30000
+#define YOUNG_MAX      32   /* attempts that begin at once: each may be a thread or a process */
+#define YOUNG_MS       1000 /* then it is one of the slow, and lets others begin */
+
+int64_t remote_silence_ms = 15000;
 
 const char *const remote_state_names[] = { "idle", "connecting", "connected", "lost", NULL };
 
 static struct hash *remotes;
 static unsigned last_index;
+static unsigned young;
+static struct waitq gate = TAILQ_HEAD_INITIALIZER(gate);
 
 struct remote *remote_of_index(unsigned index)
 {
@@ -35,6 +40,7 @@ struct remote *remote_new(const char *uri)
 	r->refs = 1;
 	r->calls = hash_new();
 	TAILQ_INIT(&r->changed);
+	TAILQ_INIT(&r->hurry);
 	hash_put_u64(remotes, r->index, r);
 	rnodes_open(r);
 	return r;
@@ -313,6 +319,7 @@ static int attempt(struct remote *r, struct error *err)
 		return -ECANCELED;
 	}
 	r->watch_tag = 0;
+	r->links++;
 	r->link = link_new(r->carrier.in, r->carrier.out, P9_MSIZE_MAX, &link_ops, r);
 	r->heard_ms = began;
 	r->greet_timer = loop_timer(GREET_MS, greet_late, r);
@@ -331,51 +338,110 @@ static int attempt(struct remote *r, struct error *err)
 	return ret;
 }
 
-/* While something is awaited, a link that says nothing is asked for a sign of life, and given up. */
+/* A link that says nothing is asked for a sign of life three times, and given up. */
 static int watch_link(struct remote *r)
 {
+	int64_t ping = remote_silence_ms / 3;
+
 	while (r->link && !r->closing) {
-		int64_t quiet;
-		int w = task_wait(&r->changed, PING_MS);
-		if (w == -ECANCELED)
-			return w;
-		quiet = now_monotonic_ms() - r->heard_ms;
-		if (r->link && quiet > SILENT_MS)
-			remote_stop(r, "it has not answered for 15 seconds");
-		else if (r->link && quiet > PING_MS - 500) {
+		int64_t quiet = now_monotonic_ms() - r->heard_ms, next;
+		int w;
+		if (quiet >= remote_silence_ms) {
+			autofree char *why =
+				xasprintf("it has not answered for %g seconds", remote_silence_ms / 1000.0);
+			remote_stop(r, why);
+			break;
+		}
+		if (quiet >= ping) {
 			struct p9_msg m = { .type = P9_TSTATFS, .fid = 0 };
 			struct rcall *c = remote_send(r, &m);
 			if (c)
 				rcall_unref(c);
 		}
+		next = quiet < ping ? ping - quiet : ping;
+		w = task_wait(&r->changed, next < remote_silence_ms - quiet ? next : remote_silence_ms - quiet);
+		if (w == -ECANCELED)
+			return w;
 	}
 	return 0;
 }
 
+/* ---- again and again ---- */
+
+static void grown(void *arg)
+{
+	bool *is_young = arg;
+
+	*is_young = false;
+	young--;
+	task_wake(&gate);
+}
+
+/* Hundreds of hosts begin together: not all at once, and those that are dead do not keep the others. */
+static int attempt_in_turn(struct remote *r, struct error *err)
+{
+	bool is_young = true;
+	struct loop_timer *t;
+	int w = 0;
+
+	while (young >= YOUNG_MAX && w == 0)
+		w = task_wait(&gate, NO_TIMEOUT);
+	if (w < 0)
+		return w;
+	young++;
+	t = loop_timer(YOUNG_MS, grown, &is_young);
+	w = attempt(r, err);
+	if (is_young) {
+		loop_untimer(t);
+		grown(&is_young);
+	}
+	return w;
+}
+
+/* After N failures: twice as long each time, and not all of those that were lost together at the same instant. */
+static int64_t backoff(unsigned failures)
+{
+	int64_t most = BACKOFF_MIN_MS;
+
+	while (--failures && most < BACKOFF_MAX_MS)
+		most *= 2;
+	most = most < BACKOFF_MAX_MS ? most : BACKOFF_MAX_MS;
+	return most / 2 + random() % (most / 2 + 1);
+}
+
+/* A host that was lost stays so until it is there again: what tries that goes on behind its back. */
 static void keep_up(void *arg)
 {
 	struct remote *r = arg;
-	int64_t wait = BACKOFF_MIN_MS;
 	int w = 0;
 
 	r->task = task_self();
 	while (!r->closing && w != -ECANCELED) {
 		autoerror struct error err = { 0 };
-		enter(r, REMOTE_CONNECTING, NULL);
-		if (attempt(r, &err) == 0) {
-			wait = BACKOFF_MIN_MS;
+		int64_t wait;
+		if (attempt_in_turn(r, &err) == 0) {
+			r->failures = 0;
 			enter(r, REMOTE_CONNECTED, NULL);
 			w = watch_link(r);
 			continue;
 		}
 		if (r->closing)
 			break;
+		wait = backoff(++r->failures);
+		r->next_ns = now_realtime_ns() + wait * 1000000;
 		enter(r, REMOTE_LOST, error_text(&err));
-		w = task_sleep(wait);
-		wait = wait * 2 < BACKOFF_MAX_MS ? wait * 2 : BACKOFF_MAX_MS;
+		w = task_wait(&r->hurry, wait);
 	}
 	r->task = NULL;
 	remote_unref(r);
+}
+
+void remote_hurry(struct remote *r)
+{
+	if (r->state == REMOTE_LOST)
+		enter(r, REMOTE_CONNECTING, NULL);
+	r->failures = 0;
+	task_wake_all(&r->hurry);
 }
 
 void remote_start(struct remote *r)
@@ -397,6 +463,7 @@ void remote_free(struct remote *r)
 		hash_free(take(&remotes));
 	remote_stop(r, "it is not wanted any more");
 	r->on_state = NULL;
+	task_wake_all(&r->changed);
 	task_cancel(r->task);
 	remote_unref(r);
 }
@@ -407,7 +474,7 @@ int remote_ready(struct remote *r, int64_t timeout_ms, struct error *err)
 	int w = 0;
 
 	/* once it was lost, nobody waits for what may take long again: the next attempt goes on in the background */
-	while (r->state == REMOTE_CONNECTING && !r->error_text && w == 0 && (left = until - now_monotonic_ms()) > 0)
+	while (r->state == REMOTE_CONNECTING && !r->closing && w == 0 && (left = until - now_monotonic_ms()) > 0)
 		w = task_wait(&r->changed, left);
 	if (w == -ECANCELED)
 		return w;

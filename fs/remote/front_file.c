@@ -10,17 +10,6 @@
 
 #define WHOLE_MAX (512u << 10) /* of a text that comes in one message */
 
-struct rhandle {
-	struct rnode *n;
-	int flags;
-	struct buf text; /* as it was when it was opened */
-	uint32_t fid;	 /* open there; 0: not */
-	bool written, stale;
-	unsigned refs;
-	struct fuse_pollhandle *poll;
-	bool polling, ready; /* the other side is asked whether there is something to read; there was */
-};
-
 static struct rhandle *handle_of(const struct fuse_file_info *fi)
 {
 	return (struct rhandle *)(uintptr_t)fi->fh;
@@ -37,7 +26,7 @@ static bool opened_there(const struct rnode *n, int flags)
 	       n->attr.size > WHOLE_MAX;
 }
 
-static void handle_unref(struct rhandle *h)
+void front_handle_unref(struct rhandle *h)
 {
 	if (--h->refs)
 		return;
@@ -48,14 +37,15 @@ static void handle_unref(struct rhandle *h)
 
 static void handle_close(struct rhandle *h)
 {
-	if (h->fid)
+	if (h->fid && h->link == h->n->r->links)
 		remote_clunk(h->n->r, h->fid);
-	handle_unref(h);
+	task_cancel(h->polling);
+	front_handle_unref(h);
 }
 
 /* ---- open ---- */
 
-static int open_fid(struct rhandle *h, struct error *err)
+int front_open_there(struct rhandle *h, struct error *err)
 {
 	struct rnode *n = h->n;
 	struct p9_msg walk = { .type = P9_TWALK, .fid = 0, .newfid = remote_fid(n->r) };
@@ -63,12 +53,14 @@ static int open_fid(struct rhandle *h, struct error *err)
 			       .fid = walk.newfid,
 			       .flags = h->flags & (O_ACCMODE | O_TRUNC | O_APPEND | O_NONBLOCK) };
 	autorcall struct rcall *w = NULL, *o = NULL;
+	unsigned link;
 	int r = remote_ready(n->r, 5000, err);
 
 	if (r == 0)
 		r = rnode_path(n, &walk);
 	if (r < 0)
 		return r;
+	link = n->r->links;
 	w = remote_send(n->r, &walk);
 	o = remote_send(n->r, &open);
 	r = remote_await(n->r, w, err);
@@ -76,11 +68,24 @@ static int open_fid(struct rhandle *h, struct error *err)
 		r = error_set(err, ESTALE, "it is not there any more");
 	if (r == 0)
 		r = remote_await(n->r, o, err);
-	if (r < 0)
+	if (r < 0) {
 		remote_clunk(n->r, walk.newfid);
-	else
-		h->fid = walk.newfid;
-	return r;
+		return r;
+	}
+	h->fid = walk.newfid;
+	h->link = link;
+	return 0;
+}
+
+int front_current(struct rhandle *h, struct error *err)
+{
+	if (h->link == h->n->r->links)
+		return 0;
+	if (h->n->kind == P9_STREAM)
+		return front_open_there(h, err);
+	return error_set(err, h->written ? EIO : ESTALE,
+			 "the connection on which it was opened was lost%s: open it again",
+			 h->written ? ", and what became of what was written is not known" : "");
 }
 
 static int run_open(struct call *c, struct error *err)
@@ -91,7 +96,7 @@ static int run_open(struct call *c, struct error *err)
 	if (!rnode_fresh(h->n))
 		r = rnode_attr(h->n, err); /* what kind of file it is */
 	if (r == 0 && opened_there(h->n, h->flags))
-		r = open_fid(h, err);
+		r = front_open_there(h, err);
 	else if (r == 0 && (h->flags & O_ACCMODE) != O_WRONLY)
 		r = rnode_text(h->n, &h->text, err);
 	if (r < 0)
@@ -156,9 +161,9 @@ static int run_read(struct call *c, struct error *err)
 	struct rhandle *h = c->rh;
 	struct remote *r = h->n->r;
 	size_t most = r->msize - 24;
-	int ret;
+	int ret = front_current(h, err);
 
-	while (c->data.n < c->size) {
+	while (ret == 0 && c->data.n < c->size) {
 		size_t left = c->size - c->data.n;
 		struct p9_msg m = { .type = P9_TREAD,
 				    .fid = h->fid,
@@ -174,7 +179,17 @@ static int run_read(struct call *c, struct error *err)
 		if (got->reply.data.n < m.count || h->n->kind == P9_STREAM)
 			break;
 	}
-	return 0;
+	return ret;
+}
+
+static int run_read_stream(struct call *c, struct error *err)
+{
+	int r = front_follows(c->rh) ? front_next(c, err) : -EOPNOTSUPP;
+
+	if (r != -EOPNOTSUPP)
+		return r;
+	error_clear(err);
+	return run_read(c, err);
 }
 
 static void reply_read(struct call *c)
@@ -212,7 +227,11 @@ void remote_read(fuse_req_t req, size_t size, off_t off, struct fuse_file_info *
 		reply_text(req, h, size, off);
 		return;
 	}
-	c = front_call(req, h->n, h->fid ? run_read : run_reread, h->fid ? reply_read : reply_reread);
+	c = front_call(req, h->n,
+		       !h->fid			 ? run_reread
+		       : h->n->kind == P9_STREAM ? run_read_stream
+						 : run_read,
+		       h->fid ? reply_read : reply_reread);
 	c->rh = h;
 	c->off = off;
 	c->size = size;
@@ -226,22 +245,21 @@ static int write_fid(struct call *c, struct error *err)
 	struct rhandle *h = c->rh;
 	struct remote *r = h->n->r;
 	size_t most = r->msize - 24, done = 0;
+	int ret = front_current(h, err);
 
-	while (done < c->data.n) {
+	while (ret == 0 && done < c->data.n) {
 		size_t left = c->data.n - done;
 		struct p9_msg m = { .type = P9_TWRITE,
 				    .fid = h->fid,
 				    .offset = c->off + done,
 				    .data = { c->data.p + done, left < most ? left : most } };
 		autorcall struct rcall *got = NULL;
-		int ret = remote_call(r, &m, &got, err);
-		if (ret < 0)
-			return ret;
-		if (!got->reply.count)
-			return error_set(err, EIO, "nothing of it was taken");
-		done += got->reply.count;
+		ret = remote_call(r, &m, &got, err);
+		if (ret == 0 && !got->reply.count)
+			ret = error_set(err, EIO, "nothing of it was taken");
+		done += ret == 0 ? got->reply.count : 0;
 	}
-	return 0;
+	return ret;
 }
 
 static int run_write(struct call *c, struct error *err)
@@ -292,8 +310,10 @@ static int run_flush(struct call *c, struct error *err)
 	struct rhandle *h = c->rh;
 	struct p9_msg m = { .type = P9_TFSYNC, .fid = h->fid };
 	autorcall struct rcall *got = NULL;
-	int r = remote_call(h->n->r, &m, &got, err);
+	int r = front_current(h, err);
 
+	if (r == 0)
+		r = remote_call(h->n->r, &m, &got, err);
 	rnode_stale(h->n);
 	if (rnode_invalidate)
 		rnode_invalidate(h->n);
@@ -316,7 +336,9 @@ void remote_flush(fuse_req_t req, struct fuse_file_info *fi, bool sync unused)
 
 uint32_t front_open_fid(const struct fuse_file_info *fi)
 {
-	return fi ? handle_of(fi)->fid : 0;
+	const struct rhandle *h = fi ? handle_of(fi) : NULL;
+
+	return h && h->link == h->n->r->links ? h->fid : 0;
 }
 
 void remote_release(fuse_req_t req, struct fuse_file_info *fi)
@@ -359,6 +381,7 @@ static int run_create(struct call *c, struct error *err)
 	n = rnode_made(dir, c->name, &made->reply.qid, c->mode);
 	c->rh = handle_make(n, c->fi.flags);
 	c->rh->fid = fid;
+	c->rh->link = dir->r->links;
 	rnode_unref(c->remote);
 	rnode_ref(n);
 	c->remote = n;
@@ -394,30 +417,10 @@ void remote_create(fuse_req_t req, fuse_ino_t parent, const char *name, mode_t m
 
 /* ---- poll ---- */
 
-static void poll_done(struct rhandle *h)
-{
-	if (!h->poll)
-		return;
-	fuse_lowlevel_notify_poll(h->poll);
-	fuse_pollhandle_destroy(take(&h->poll));
-}
-
-static void poll_task(void *arg)
-{
-	struct rhandle *h = arg;
-	struct p9_msg m = { .type = P9_TPOLL, .fid = h->fid };
-	autorcall struct rcall *c = remote_send(h->n->r, &m);
-
-	h->ready = remote_await(h->n->r, c, NULL) == 0;
-	h->polling = false;
-	poll_done(h);
-	handle_unref(h);
-}
-
 void remote_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhandle *ph)
 {
 	struct rhandle *h = handle_of(fi);
-	bool now = !h->fid || h->n->kind != P9_STREAM || h->ready;
+	bool now = !h->fid || h->n->kind != P9_STREAM || h->ready || h->text.n;
 
 	h->ready = false; /* asked for anew after the next read */
 	if (ph) {
@@ -426,9 +429,8 @@ void remote_poll(fuse_req_t req, struct fuse_file_info *fi, struct fuse_pollhand
 		h->poll = ph;
 	}
 	if (!now && !h->polling) {
-		h->polling = true;
 		h->refs++;
-		task_start(poll_task, h);
+		task_start(front_poll_task, h);
 		now = h->ready;
 	}
 	fuse_reply_poll(req, (now ? POLLIN | POLLRDNORM : 0) | POLLOUT | POLLWRNORM);

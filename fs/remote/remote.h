@@ -13,6 +13,8 @@
 
 #define REMOTE_INO (1ull << 62) /* set in the inodes of remote nodes */
 
+extern int64_t remote_silence_ms; /* host_timeout=: a host that says nothing for so long is lost */
+
 enum remote_state { REMOTE_IDLE, REMOTE_CONNECTING, REMOTE_CONNECTED, REMOTE_LOST };
 extern const char *const remote_state_names[];
 
@@ -62,7 +64,11 @@ struct remote {
 	struct hash *nodes, *serials; /* by number; by the object's serial: the first of a list */
 	uint64_t last_number;
 	struct waitq changed; /* the state */
+	struct waitq hurry;   /* the task, between two attempts */
 	struct task *task;    /* connects, and again */
+	unsigned failures;    /* attempts since it was connected last */
+	int64_t next_ns;      /* when the next one is, while it is lost */
+	unsigned links;	      /* how many there were: what was opened on another is not open any more */
 	struct loop_timer *greet_timer;
 	int64_t heard_ms;
 	bool closing;
@@ -82,6 +88,7 @@ void remote_free(struct remote *r); /* ends it; NULL is fine */
 void remote_start(
 	struct remote *r); /* connects in the background, and again whenever it is lost, less and less often */
 void remote_stop(struct remote *r, const char *why);
+void remote_hurry(struct remote *r); /* if it is lost the next attempt is now, and may be waited for */
 /* Connected, or -EHOSTUNREACH: at once when it was lost or the last attempt failed, or after TIMEOUT_MS.  Task. */
 int remote_ready(struct remote *r, int64_t timeout_ms, struct error *err);
 struct remote *remote_of_index(unsigned index);
@@ -108,7 +115,7 @@ int remote_call(struct remote *r, struct p9_msg *m, struct rcall **out, struct e
 uint32_t remote_fid(struct remote *r);
 void remote_clunk(struct remote *r, uint32_t fid); /* waits for nothing */
 
-/* ---- node.c ---- */
+/* ---- node.c, ask.c ---- */
 
 struct rnode *rnode_of_ino(uint64_t ino); /* NULL: gone */
 uint64_t rnode_ino(const struct rnode *n);

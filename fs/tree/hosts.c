@@ -3,21 +3,26 @@
  * hosts/NAME/: other hosts.  Beside the files of this table such a directory shows the root of the other tree (fuse_attr.c).  Its definition
  * is its uri; only its owner goes in, as whoever does acts there with the rights of that connection.
  */
+#include "fs/hosts.h"
+
 #include <unistd.h>
 
 #include "engine/event.h"
 #include "engine/record.h"
 #include "engine/store.h"
-#include "fs/hosts.h"
+#include "engine/units.h"
 #include "tree.h"
 
-#define KIND	  "hosts"
-#define HOST_MODE 0700
+#define KIND	   "hosts"
+#define HOST_MODE  0700
+#define CONNECT_MS 30000 /* how long a new uri is waited for */
 
 struct host {
 	struct object obj;
 	struct remote *remote; /* NULL: no uri yet */
 	char *uri, *error_text;
+	enum remote_state told; /* the last event */
+	char *told_why;
 };
 
 static struct vec all;
@@ -34,16 +39,24 @@ static void host_free(struct object *o)
 
 	free(h->uri);
 	free(h->error_text);
+	free(h->told_why);
 	free(h);
 }
 
+/* What is tried in vain again and again is no event. */
 static void on_state(struct remote *r)
 {
 	struct host *h = r->owner;
+	bool same = h->told == r->state && str_eq(h->told_why, r->error_text);
 
 	if (r->state == REMOTE_CONNECTED)
-		free(take(&h->error_text)); /* what was wrong before */
-	object_changed(&h->obj, 1u << FACET_STATE | 1u << FACET_ERROR | 1u << FACET_NAMES);
+		free(take(&h->error_text)); /* of an attempt that failed */
+	object_changed(&h->obj, 1u << FACET_ERROR | (same ? 0 : 1u << FACET_STATE | 1u << FACET_NAMES));
+	if (same)
+		return;
+	h->told = r->state;
+	free(h->told_why);
+	h->told_why = r->error_text ? xstrdup(r->error_text) : NULL;
 	event_emit("host", h->obj.name, remote_state_names[r->state], r->error_text ? "%s" : NULL, r->error_text);
 }
 
@@ -99,9 +112,29 @@ void host_set_error(struct object *o, const char *text)
 	object_changed(o, 1u << FACET_ERROR);
 }
 
+static void add_path(const struct rnode *n, struct buf *path)
+{
+	if (!n->parent)
+		return;
+	add_path(n->parent, path);
+	buf_printf(path, "/%s", n->name);
+}
+
+void host_failed(const struct rnode *n, const struct who *who, const struct error *err)
+{
+	const struct host *h = n->r->owner;
+	autobuf struct buf path = { 0 };
+
+	if (!h || n->r->closing || n->gone || (err->code != EIO && err->code != EHOSTUNREACH))
+		return;
+	buf_printf(&path, "hosts/%s", h->obj.name);
+	add_path(n, &path);
+	errors_add(who, buf_text(&path), err);
+}
+
 /* ---- kept ---- */
 
-static int save(const struct host *h, const char *uri, bool durable, struct error *err)
+static int save(const struct host *h, const char *name, const char *uri, bool durable, struct error *err)
 {
 	autorecord struct record *r = record_new();
 	autobuf struct buf lines = { 0 };
@@ -111,12 +144,12 @@ static int save(const struct host *h, const char *uri, bool durable, struct erro
 	access_print(&h->obj, &lines);
 	for (char *line = lines.n ? strtok_r(lines.p, "\n", &s) : NULL; line; line = strtok_r(NULL, "\n", &s))
 		record_add_line(r, "access", line);
-	return store_write(KIND, h->obj.name, r, durable, err);
+	return store_write(KIND, name, r, durable, err);
 }
 
 void host_access_changed(struct object *o)
 {
-	(void)!save(host_of(o), host_of(o)->uri, false, NULL);
+	(void)!save(host_of(o), o->name, host_of(o)->uri, false, NULL);
 }
 
 static void load_access(void *arg, const char *line)
@@ -173,7 +206,7 @@ static int make(const struct place *dir, const char *name, mode_t mode unused, s
 	int r;
 
 	access_set(&h->obj, "", HOST_MODE, ACCESS_UID | ACCESS_GID | ACCESS_MODE, &rights);
-	r = save(h, NULL, true, err);
+	r = save(h, name, NULL, true, err);
 	if (r < 0) {
 		host_remove(h);
 		return error_in(err, r, "%s: make", name);
@@ -197,6 +230,30 @@ static int drop(const struct place *at, struct error *err)
 	return 0;
 }
 
+static int rename_host(const struct place *at, const char *name, struct error *err)
+{
+	struct host *h = host_of(at->obj);
+	autofree char *old = xstrdup(h->obj.name);
+	int r = object_name_check(name, err);
+
+	if (r == 0 && hash_get(by_name, name))
+		r = error_set(err, EEXIST, "there is a host '%s' already", name);
+	if (r == 0)
+		r = save(h, name, h->uri, true, err);
+	if (r == 0)
+		r = store_remove(KIND, old, true, err);
+	if (r < 0)
+		return error_in(err, r, "%s: rename to '%s'", old, name);
+	hash_put(by_name, old, NULL);
+	free(h->obj.name);
+	h->obj.name = xstrdup(name);
+	hash_put(by_name, name, h);
+	object_changed(&h->obj, 1u << FACET_DOC);
+	object_changed(&root_object, 1u << FACET_NAMES);
+	event_emit("host", old, "renamed", "%s", name);
+	return 0;
+}
+
 static struct object *find(const struct place *dir unused, const char *name)
 {
 	struct host *h = by_name ? hash_get(by_name, name) : NULL;
@@ -214,6 +271,26 @@ static int uri_show(const struct place *at, struct buf *out, struct error *err u
 	return show_line(out, host_of(at->obj)->uri);
 }
 
+static void move_to(struct host *h, const char *uri)
+{
+	free(h->uri);
+	h->uri = uri ? xstrdup(uri) : NULL;
+	object_changed(&h->obj, 1u << FACET_DOC);
+	connect_to(h);
+}
+
+/* Who says where it is, or says it again, wants to know whether it is there. */
+static int reach(struct remote *r, struct error *err)
+{
+	int ret;
+
+	r->refs++;
+	remote_hurry(r);
+	ret = remote_ready(r, CONNECT_MS, err);
+	remote_unref(r);
+	return ret;
+}
+
 /* A uri names keys, configurations and commands that are used with the rights of domfs itself. */
 static int uri_store(const struct place *at, struct str text, struct error *err)
 {
@@ -227,17 +304,14 @@ static int uri_store(const struct place *at, struct str text, struct error *err)
 			"%s: uri: domfs connects with the keys of uid %u, so only he says where to: mount that "
 			"host yourself (domfs mount %s DIRECTORY)",
 			h->obj.name, geteuid(), uri);
-	if (r < 0 || str_eq(uri, h->uri))
-		return r < 0 ? error_in(err, r, "%s: uri", h->obj.name) : 0;
-	r = save(h, uri, true, err);
+	if (r == 0 && !(*uri && str_eq(uri, h->uri))) {
+		r = save(h, h->obj.name, uri, true, err);
+		if (r == 0)
+			move_to(h, *uri ? uri : NULL);
+	}
 	if (r < 0)
 		return error_in(err, r, "%s: uri", h->obj.name);
-	free(h->uri);
-	h->uri = *uri ? take(&uri) : NULL;
-	object_changed(&h->obj, 1u << FACET_DOC);
-	connect_to(h);
-	/* who says where it is wants to know whether it is there */
-	return h->remote ? error_in(err, remote_ready(h->remote, 30000, err), "%s", h->obj.name) : 0;
+	return h->remote ? error_in(err, reach(h->remote, err), "%s", h->obj.name) : 0;
 }
 
 static int state_show(const struct place *at, struct buf *out, struct error *err unused)
@@ -265,9 +339,18 @@ static int latency_show(const struct place *at, struct buf *out, struct error *e
 static int error_show(const struct place *at, struct buf *out, struct error *err unused)
 {
 	const struct host *h = host_of(at->obj);
-	const char *text = h->remote && h->remote->error_text ? h->remote->error_text : h->error_text;
+	const struct remote *r = h->remote;
 
-	return text ? show_line(out, text) : 0;
+	if (!r || !r->error_text)
+		return h->error_text ? show_line(out, h->error_text) : 0;
+	buf_puts(out, r->error_text);
+	if (r->failures) {
+		buf_printf(out, " (tried %u times, again at ", r->failures);
+		time_iso8601(out, r->next_ns);
+		buf_putc(out, ')');
+	}
+	buf_putc(out, '\n');
+	return 0;
 }
 
 static const struct entry host_entries[] = {
@@ -293,4 +376,5 @@ const struct dir_type hosts_dir = {
 	.next = next,
 	.make = make,
 	.drop = drop,
+	.rename = rename_host,
 };

@@ -32,6 +32,11 @@ static ssize_t events_read(struct handle *h, uint64_t off, char *out, size_t n)
 	return text_read(h, view_of(&events_ring, &h->who), off, out, n);
 }
 
+static const struct ring *events_of(struct handle *h)
+{
+	return view_of(&events_ring, &h->who);
+}
+
 static bool events_ready(struct handle *h)
 {
 	return ring_more(h, view_of(&events_ring, &h->who));
@@ -52,6 +57,7 @@ const struct stream_ops events_stream = {
 	.read = events_read,
 	.ready = events_ready,
 	.size = events_size,
+	.ring = events_of,
 	.release = events_release,
 };
 
@@ -65,6 +71,11 @@ static int errors_open(const struct place *at unused, struct handle *h, struct e
 static ssize_t errors_read(struct handle *h, uint64_t off, char *out, size_t n)
 {
 	return text_read(h, view_of(&errors_ring, &h->who), off, out, n);
+}
+
+static const struct ring *errors_of(struct handle *h)
+{
+	return view_of(&errors_ring, &h->who);
 }
 
 static bool errors_ready(struct handle *h)
@@ -87,6 +98,7 @@ const struct stream_ops errors_stream = {
 	.read = errors_read,
 	.ready = errors_ready,
 	.size = errors_size,
+	.ring = errors_of,
 	.release = errors_release,
 };
 
@@ -125,6 +137,11 @@ static const struct ring *console_ring(const struct object *o)
 	return d->console ? &d->console->out : NULL;
 }
 
+static const struct ring *console_of(struct handle *h)
+{
+	return console_ring(h->obj);
+}
+
 static int console_log_open(const struct place *at, struct handle *h, struct error *err unused)
 {
 	if (console_ring(at->obj))
@@ -160,6 +177,7 @@ const struct stream_ops console_log_stream = {
 	.read = console_log_read,
 	.ready = console_ready,
 	.size = console_log_size,
+	.ring = console_of,
 };
 
 static int console_open(const struct place *at, struct handle *h, struct error *err)
@@ -175,10 +193,11 @@ static int console_open(const struct place *at, struct handle *h, struct error *
 	return console_claim(d->console, h, err);
 }
 
-static ssize_t console_read(struct handle *h, uint64_t off, char *out, size_t n)
+/* Reads and writes of one open file share its offset, which says nothing here. */
+static ssize_t console_read(struct handle *h, uint64_t off unused, char *out, size_t n)
 {
 	const struct ring *r = console_ring(h->obj);
-	ssize_t got = r ? ring_read_at(h, r, off, out, n) : 0;
+	ssize_t got = r ? ring_read_at(h, r, h->end - h->base, out, n) : 0;
 
 	return got ? got : -EAGAIN;
 }
@@ -207,6 +226,7 @@ const struct stream_ops console_stream = {
 	.read = console_read,
 	.ready = console_ready,
 	.write = console_put,
+	.ring = console_of,
 	.release = console_release_handle,
 };
 

@@ -6,7 +6,8 @@ usage: tests/bench/bench.py [--domfs build/domfs] [--guest DIR] [--only NAME] [-
 Prints; never passes or fails on a time.  --libvirt also runs virsh (the packages libvirt-daemon-system and
 libvirt-clients must be there, and a libvirtd); without it those lines are left out.
 
-NAME: start, cat, orc, many, twenty (domains), pool, image, create (storage, which needs no guest).
+NAME: start, cat, orc, many, twenty (domains), pool, image, create (storage, which needs no guest), remote (which needs none, but
+root, sshd, sshfs and, with --libvirt, libvirtd).
 """
 import argparse
 import json
@@ -22,6 +23,7 @@ import time
 
 sys.dont_write_bytecode = True
 from common import TOP, Mount, at_once, ms, report, timed, virsh
+from remote import bench_remote
 from storage import bench_create, bench_image, bench_pool
 
 
@@ -216,7 +218,8 @@ def bench_twenty(a, m, top):
 
 DOMAINS = {'start': bench_start, 'cat': bench_cat, 'orc': bench_orc, 'many': bench_many, 'twenty': bench_twenty}
 STORAGE = {'pool': bench_pool, 'image': bench_image, 'create': bench_create}
-CASES = {**DOMAINS, **STORAGE}
+REMOTE = {'remote': bench_remote}
+CASES = {**DOMAINS, **STORAGE, **REMOTE}
 
 
 def main():
@@ -229,11 +232,12 @@ def main():
     p.add_argument('--domains', type=int, default=2000)
     p.add_argument('--volumes', type=int, default=10000)
     p.add_argument('--image-size', type=int, default=2048, help='MiB')
+    p.add_argument('--upload', type=int, default=256, help='MiB, to the other host')
     p.add_argument('--dir', help='where pools and images are put; by default where the temporary files are')
     a = p.parse_args()
     a.domfs = os.path.abspath(a.domfs)
     a.guest = os.path.abspath(a.guest)
-    if a.only not in STORAGE:
+    if a.only not in {**STORAGE, **REMOTE}:
         subprocess.run([TOP + '/tests/guest.sh', a.guest], check=True)
     top = tempfile.mkdtemp(prefix='domfs-bench.', dir=a.dir)
     os.chmod(top, 0o755)

@@ -120,7 +120,7 @@ static void there_and_back(void **state unused)
 		assert_int_equal(one.n, two.n);
 		assert_memory_equal(one.p, two.p, one.n);
 	}
-	assert_int_equal(types, 2 * 28 + 10 + 1 + 1); /* pairs of 9P2000.L, ours, Rlerror and Rfail */
+	assert_int_equal(types, 2 * 28 + 12 + 1 + 1); /* pairs of 9P2000.L, ours, Rlerror and Rfail */
 }
 
 static void members(void **state unused)
