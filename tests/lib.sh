@@ -260,7 +260,7 @@ _client_gone() {	# [STATUS]
 	_client=
 	[ -n "${1:-}" ] || [ "$_rc" = 0 ] || fail 'the client ends with status 0' "status $_rc
 $(tail -n 20 "$TMP/client.log")"
-	[ -n "${1:-}" ] || kill -TERM "$_pid"
+	[ -n "${1:-}" ] || kill -TERM "$_pid" 2> /dev/null || :
 }
 
 domfs_pid() { echo "$_pid"; }
