@@ -15,7 +15,8 @@
 # Everything lives below $TMP, which goes away with the script, and so do all processes that hold
 # something below it.  Environment: DOMFS (the binary), DOMFS_CHECK_GUEST (a guest made before),
 # DOMFS_ASAN=1 (the binary has sanitizers), DOMFS_SLOW (a factor on all waits), DOMFS_OVER=unix or
-# tcp (the engine is served without a mount, and its tree is mounted over that wire).
+# tcp (the engine is served without a mount, and its tree is mounted over that wire), v9fs or v9fs-tcp
+# (the kernel mounts it: a machine that has the module, tests/lab/p9.sh).
 # shellcheck shell=sh
 
 set -eu
@@ -218,17 +219,35 @@ mount_domfs() {	# [OPTION...] as for domfs mount
 # An engine without a mount, and a client of it in another process.
 _serve() {	# [OPTION...]
 	_uri=unix:$DOMFS_RUN_DIR/domfs.sock
-	if [ "$DOMFS_OVER" = tcp ]; then
+	case $DOMFS_OVER in
+	*tcp)
 		_port=$((20000 + $$ % 20000))
 		_uri=tcp://127.0.0.1:$_port
 		set -- "$@" -o "listen=$_uri"
-	fi
+		;;
+	esac
 	: > "$TMP/serve.log"
 	"$DOMFS" serve -f "$@" >> "$TMP/serve.log" 2>&1 < /dev/null &
 	_pid=$!
 	wait_for 10 grep -q '^domfs: ready' "$TMP/serve.log" || :
+	if over_v9fs; then
+		_v9fs
+		return
+	fi
 	"$DOMFS" mount -f "$_uri" "$M" >> "$TMP/client.log" 2>&1 < /dev/null &
 	_client=$!
+}
+
+over_v9fs() {	# is it the kernel that mounts it?
+	case ${DOMFS_OVER:-} in v9fs*) ;; *) return 1 ;; esac
+}
+
+_v9fs() {
+	_how=version=9p2000.L,cache=none,access=${DOMFS_V9FS_ACCESS:-user}
+	case $DOMFS_OVER in
+	*tcp)	mount -t 9p -o "trans=tcp,port=$_port,$_how" 127.0.0.1 "$M" ;;
+	*)	mount -t 9p -o "trans=unix,$_how" "$DOMFS_RUN_DIR/domfs.sock" "$M" ;;
+	esac
 }
 
 _client_gone() {	# [STATUS]
@@ -249,8 +268,14 @@ domfs_pid() { echo "$_pid"; }
 # Ends with a point when the daemon did not end well; guests go on running.
 umount_domfs() {
 	cd "$TMP"
-	_out=$("$DOMFS" umount "$M" 2>&1) || fail 'domfs umount' "$_out
+	if over_v9fs; then
+		_out=$(umount "$M" 2>&1) || fail 'umount' "$_out
 $(fuser -vm "$M" 2>&1)"
+		kill -TERM "$_pid"
+	else
+		_out=$("$DOMFS" umount "$M" 2>&1) || fail 'domfs umount' "$_out
+$(fuser -vm "$M" 2>&1)"
+	fi
 	_gone
 }
 

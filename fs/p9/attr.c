@@ -10,7 +10,7 @@
 #include "fs/scratch.h"
 
 #define SETTLE_MS  200
-#define V9FS_MAGIC 0x01021997
+#define FUSE_MAGIC 0x65735546 /* GNU tail -f believes that inotify tells of all that changes in v9fs; this it polls */
 
 int p9_may(const struct place *at, const struct who *who, int bits, struct error *err)
 {
@@ -228,7 +228,7 @@ int p9_statfs(struct p9_req *q, struct p9_msg *out, struct error *err)
 	at = p9_place(f);
 	if (!f->scratch && place_counted(&at))
 		place_counted(&at)->statfs(&at, SETTLE_MS, &st);
-	out->fs_type = V9FS_MAGIC;
+	out->fs_type = FUSE_MAGIC;
 	out->bsize = st.f_frsize; /* Linux shows one size for both */
 	out->blocks = st.f_blocks;
 	out->bfree = st.f_bfree;

@@ -178,6 +178,13 @@ static void answer_flushes(struct p9_req *q)
 	}
 }
 
+void p9_answer(struct p9_req *q, const struct p9_msg *m)
+{
+	send(q->conn, m);
+	answer_flushes(q);
+	q->silent = true;
+}
+
 static void req_end(struct p9_req *q)
 {
 	struct p9_conn *c = q->conn;

@@ -226,17 +226,26 @@ static int read_now(struct p9_req *q, struct p9_fid *f, uint32_t n)
 	return got < 0 ? got : 0;
 }
 
+/*
+ * v9fs asks until it has all that a read(2) wanted, or is given nothing: who follows a stream there would see it when 128 KiB have come.
+ * So, to one that is not ours, a read that gave less is followed by one that gives nothing, and only the next one waits.
+ */
 static int read_stream(struct p9_req *q, struct p9_fid *f, uint32_t n, struct error *err)
 {
+	bool partly = f->partly;
 	int got, r;
 
+	f->partly = false;
 	while ((got = read_now(q, f, n < STREAM_MAX ? n : STREAM_MAX)) == -EAGAIN && !(f->h->flags & O_NONBLOCK)) {
+		if (partly && !q->conn->own)
+			return 0;
 		r = p9_wait_for(q, f->h->obj, err);
 		if (r < 0)
 			return r;
 		if (f->h->obj->gone)
 			return error_set(err, ENODEV, "it was removed");
 	}
+	f->partly = q->text.n && q->text.n < n;
 	return got;
 }
 
@@ -313,6 +322,8 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 	} else if (f->h->bytes) {
 		return p9_bytes_write(q, f, err);
 	} else {
+		if ((f->h->flags & O_NONBLOCK) && f->h->slot && f->h->slot->entry->kind != ENTRY_DOC)
+			p9_answer(q, out); /* accepted now, done later: what becomes of it, `error` says */
 		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
 	}
 	if (r < 0 && r != -EAGAIN && r != -ECANCELED)

@@ -33,6 +33,7 @@ struct p9_fid {
 	bool pending, gone; /* being walked to or opened; that failed, or it was clunked */
 	struct waitq settled;
 	bool writes; /* opened for writing */
+	bool partly; /* the last read of a stream gave less than was asked for */
 	/* Txattrwalk and Txattrcreate make a fid a piece of text. */
 	bool xattr, xattr_sets;
 	char *xattr_name;
@@ -72,7 +73,7 @@ struct p9_req {
 	struct p9_msg msg;
 	struct task *task;
 	struct vec flushes; /* tags of Tflush that wait for it */
-	bool silent;	    /* its session is over: nobody hears an answer */
+	bool silent;	    /* its session is over, or it was answered: nobody hears more */
 	bool parked;
 	size_t weight;	    /* of HELD, or of PARKED_BYTES */
 	struct vec objects; /* referenced as long as it goes on: its fid may be moved away meanwhile */
@@ -103,6 +104,7 @@ int p9_bytes_cut(const struct place *at, struct bytes *b, uint64_t size, struct 
 
 /* conn.c */
 void p9_send(struct p9_conn *c, const struct p9_msg *m);
+void p9_answer(struct p9_req *q, const struct p9_msg *m); /* before its work is done: nothing more is said of it */
 void p9_each_conn(void (*fn)(struct p9_conn *c));
 /* own.c: what changed and was not told yet is told now. */
 void p9_news_tell(struct p9_conn *c);

@@ -328,7 +328,7 @@ def plain():
     refused('to read what is not open', errno.EBADF, c.read, c.walk('domains/a/state'))
     refused('to open a directory for writing', errno.EISDIR, c.open, 'domains', os.O_RDWR)
     body = c.call('statfs', u32(0))
-    same('statfs', (len(body), struct.unpack_from('<II', body)), (60, (0x01021997, 4096)))
+    same('statfs', (len(body), struct.unpack_from('<II', body)), (60, (0x65735546, 4096)))
     same('a lock is granted', c.call('lock', u32(fid) + b'\1' + u32(0) + u64(0, 0) + u32(1) + text('h')), b'\0')
     lock = c.call('getlock', u32(fid) + b'\1' + u64(0, 0) + u32(1) + text('h'))
     same('nobody has it', lock[0], 2)

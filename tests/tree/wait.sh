@@ -51,7 +51,7 @@ echo start > "$d/state"
 park "$d/wait/shutoff"
 script 'crash a'
 ended 'crashed crashed 0' 'a crash is an end, too'
-script 'delay start@a 300'
+script "delay start@a $((300 * ${DOMFS_SLOW:-1}))"
 echo start > "$d/state" &
 starter=$!
 wait_for 10 grep -q 'operation start' "$d/job" || fail 'a start goes on'
@@ -68,7 +68,13 @@ ended ' 143' 'SIGTERM ends a reader'
 park "$d/wait/shutoff"
 kill -KILL "$reader"
 ended ' 137' 'SIGKILL ends a reader'
-ok 'a signal with a handler interrupts it: EINTR' timeout 20 python3 - "$d" <<'PY'
+# REASON NAME COMMAND...
+ok_but_v9fs() {
+	_why=$1
+	shift
+	if over_v9fs; then skip "$1" "$_why"; else ok "$@"; fi
+}
+ok_but_v9fs 'v9fs ends no read for a signal that is handled' 'a signal with a handler interrupts it: EINTR' timeout 20 python3 - "$d" <<'PY'
 import os, signal, sys, threading, time
 class Stop(Exception): pass
 def handler(*_): raise Stop
@@ -91,7 +97,7 @@ try:
 except BlockingIOError:
     pass
 PY
-ok 'poll(2) says when it is so' timeout 20 python3 - "$d" <<'PY'
+ok_but_v9fs 'v9fs has no poll: every file is ready' 'poll(2) says when it is so' timeout 20 python3 - "$d" <<'PY'
 import os, select, sys
 d = sys.argv[1]
 fd = os.open(d + "/wait/shutoff", os.O_RDONLY)
@@ -118,6 +124,12 @@ echo start > "$d/state"
 ended 'running booted 0' 'a rename does not end a reader'
 
 echo destroy > "$d/state"
+
+if over_v9fs; then
+	skip '2,000 readers' 'is about the memory and the end of the engine; threads are dear in the lab'
+	done_testing
+	exit
+fi
 
 # many
 cat > "$TMP/many.py" <<'PY'
