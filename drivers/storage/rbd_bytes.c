@@ -248,7 +248,7 @@ static int make_upload(struct rbd_job *j, struct image_bytes *b)
 	b->name = ceph_temporary_name();
 	b->may_grow = true;
 	new.name = b->name;
-	return ceph_image_make(b->c, &new, &j->why);
+	return ceph_image_make(b->c, &new, &j->far.why);
 }
 
 static int decrypt(struct rbd_job *j, struct image_bytes *b)
@@ -261,13 +261,13 @@ static int decrypt(struct rbd_job *j, struct image_bytes *b)
 	int r;
 
 	if (!ceph_image_luks(b->image, &two))
-		return error_set(&j->why, EINVAL, "the image '%s' is not known to be encrypted", j->name);
+		return error_set(&j->far.why, EINVAL, "the image '%s' is not known to be encrypted", j->name);
 	r = ceph.rbd_encryption_load(b->image, two ? RBD_ENCRYPTION_FORMAT_LUKS2 : RBD_ENCRYPTION_FORMAT_LUKS1,
 				     two ? (rbd_encryption_options_t)&other : (rbd_encryption_options_t)&one,
 				     two ? sizeof(other) : sizeof(one));
 	if (r == -EPERM)
-		return error_set(&j->why, EACCES, "the value of the secret does not open the image '%s'", j->name);
-	return r < 0 ? ceph_failed(&j->why, r, "encryption of the image", j->name) : 0;
+		return error_set(&j->far.why, EACCES, "the value of the secret does not open the image '%s'", j->name);
+	return r < 0 ? ceph_failed(&j->far.why, r, "encryption of the image", j->name) : 0;
 }
 
 static int open_work(void *arg)
@@ -283,7 +283,7 @@ static int open_work(void *arg)
 	else
 		b->name = xstrdup(j->name);
 	if (r == 0)
-		r = ceph_image_open(b->c, b->name, writes, &b->image, &j->why);
+		r = ceph_image_open(b->c, b->name, writes, &b->image, &j->far.why);
 	b->opened_by_us = r == 0;
 	if (r == 0 && j->passphrase.n)
 		r = decrypt(j, b);
@@ -297,7 +297,7 @@ static int open_work(void *arg)
 	}
 	if (r == 0 && writes) /* the cache writes through until the first flush */
 		r = ceph.rbd_flush(b->image);
-	return r < 0 ? ceph_failed(&j->why, r, "the image", j->name) : 0;
+	return r < 0 ? ceph_failed(&j->far.why, r, "the image", j->name) : 0;
 }
 
 void rbd_bytes_free(struct image_bytes *b)
@@ -315,7 +315,7 @@ static int open_image(struct rbd_job *j, int flags, struct bulk **out, struct er
 	int r;
 
 	j->flags = flags;
-	r = rbd_run_on(w, j, open_work, most, err);
+	r = far_run_on(w, &j->far, open_work, most, err);
 	if (r < 0) {
 		worker_free(w);
 		return r;
