@@ -50,6 +50,19 @@ int far_pieces(struct far_job *j, int (*fn)(void *job), void (*progress)(void *a
 	return r < 0 ? r : 0;
 }
 
+/* The bulk closes on the same thread, so only after that. */
+int far_commit(struct bulk *k, int (*fn)(void *job), struct error *err)
+{
+	struct far_job *j = k->priv;
+	int r = offload(k->worker, fn, j, NULL, POOL_WORK_MS);
+
+	if (r == -ETIMEDOUT || r == -ECANCELED)
+		return error_set(err, -r, "%s", j->kind->silent);
+	if (r < 0)
+		error_move(err, &j->why);
+	return r;
+}
+
 bool far_piece(struct far_job *j, uint64_t most)
 {
 	j->n = j->off < j->size ? j->size - j->off : 0;

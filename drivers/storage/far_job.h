@@ -3,6 +3,7 @@
 #ifndef DOMFS_FAR_JOB_H
 #define DOMFS_FAR_JOB_H
 
+#include "engine/bulk.h"
 #include "storage.h"
 
 struct far_kind {
@@ -26,6 +27,8 @@ int far_ended(struct far_job *j, int r, struct error *err);
 /* FN again and again on a thread of its own, each time one piece, until it leaves j->n 0.  Frees J. */
 int far_pieces(struct far_job *j, int (*fn)(void *job), void (*progress)(void *arg, uint64_t done, uint64_t total),
 	       void *arg, struct error *err);
+/* FN on the thread of a bulk whose priv is a job, which is the bulk's before and after: it outlives a caller that gave up. */
+int far_commit(struct bulk *k, int (*fn)(void *job), struct error *err);
 /* On the thread: sets how much this piece is; false: it is over. */
 bool far_piece(struct far_job *j, uint64_t most);
 /* END(ARG) on a thread called NAME: nobody waits for it. */

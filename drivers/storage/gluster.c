@@ -75,11 +75,6 @@ static int gluster_usage(struct pool *p, struct pool_usage *out, struct error *e
 	return 0;
 }
 
-static int64_t ns(struct timespec t)
-{
-	return t.tv_sec * 1000000000ll + t.tv_nsec;
-}
-
 static void fill(const struct gluster_job *j, struct volume_info *info)
 {
 	const struct stat *st = &j->st;
@@ -91,13 +86,7 @@ static void fill(const struct gluster_job *j, struct volume_info *info)
 	info->claim = xasprintf("gluster:%s", info->key); /* as a guest's disk has it */
 	info->physical = dir ? 0 : (uint64_t)st->st_size;
 	info->allocation = (uint64_t)st->st_blocks * 512;
-	info->has_owner = true;
-	info->uid = st->st_uid;
-	info->gid = st->st_gid;
-	info->mode = st->st_mode & 07777;
-	info->atime_ns = ns(st->st_atim);
-	info->mtime_ns = ns(st->st_mtim);
-	info->ctime_ns = ns(st->st_ctim);
+	volume_info_stat(info, st);
 	if (dir) {
 		free(info->format);
 		info->format = xstrdup("dir");

@@ -115,17 +115,9 @@ static int commit_work(void *arg)
 	return j->temp ? gluster_appear(j) : 0; /* else it is in its place already */
 }
 
-/* The bulk's own thread does it, and closes only after that: the job outlives a caller that gave up. */
 static int commit(struct bulk *k, struct error *err)
 {
-	struct gluster_job *j = k->priv;
-	int r = offload(k->worker, commit_work, j, NULL, POOL_WORK_MS);
-
-	if (r == -ETIMEDOUT || r == -ECANCELED)
-		return error_set(err, -r, "the GlusterFS servers do not answer");
-	if (r < 0)
-		error_move(err, &j->far.why);
-	return r;
+	return far_commit(k, commit_work, err);
 }
 
 /* ---- opened ---- */

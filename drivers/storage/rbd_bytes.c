@@ -13,6 +13,7 @@
 #define GROW_MIN (64ull << 20)
 
 struct image_bytes {
+	struct far_job far;
 	struct cluster *c;
 	rbd_image_t image;
 	char *name;    /* as it is opened */
@@ -20,7 +21,6 @@ struct image_bytes {
 	uint64_t size; /* what is shown */
 	uint64_t room; /* what the image has */
 	bool may_grow, opened_by_us;
-	struct error why;
 };
 
 /* ---- on the bulk's thread ---- */
@@ -181,7 +181,7 @@ static void bytes_free(struct image_bytes *b)
 	if (b->whole && b->opened_by_us)
 		(void)!ceph.rbd_remove(b->c->io, b->name);
 	cluster_put(b->c);
-	error_clear(&b->why);
+	error_clear(&b->far.why);
 	free(b->name);
 	free(b->whole);
 	free(b);
@@ -217,7 +217,7 @@ static int commit_work(void *arg)
 	if (r == 0 && b->whole)
 		r = ceph.rbd_rename(b->c->io, b->name, b->whole);
 	if (r < 0)
-		return ceph_failed(&b->why, r, "the image", b->whole ? b->whole : b->name);
+		return ceph_failed(&b->far.why, r, "the image", b->whole ? b->whole : b->name);
 	if (b->whole) { /* from now on it is one that is there */
 		free(b->name);
 		b->name = take(&b->whole);
@@ -225,17 +225,9 @@ static int commit_work(void *arg)
 	return 0;
 }
 
-/* The bulk's own thread does it, and closes only after that: B outlives a caller that gave up. */
 static int commit(struct bulk *k, struct error *err)
 {
-	struct image_bytes *b = k->priv;
-	int r = offload(k->worker, commit_work, b, NULL, POOL_WORK_MS);
-
-	if (r == -ETIMEDOUT || r == -ECANCELED)
-		return error_set(err, -r, "the cluster does not answer");
-	if (r < 0)
-		error_move(err, &b->why);
-	return r;
+	return far_commit(k, commit_work, err);
 }
 
 /* ---- opened ---- */
@@ -277,6 +269,7 @@ static int open_work(void *arg)
 	bool writes = (j->flags & O_ACCMODE) != O_RDONLY;
 	int r = 0;
 
+	b->far.kind = j->far.kind;
 	b->c = cluster_hold(j->c);
 	if (j->flags & O_CREAT)
 		r = make_upload(j, b);
