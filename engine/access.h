@@ -59,6 +59,10 @@ extern void (*access_keepers[OBJ_OTHER + 1])(struct object *o);
 /* One line per key, "KEY UID GID MODE ACLHEX" with - for what is not set and KEY . for the directory itself; for the store. */
 void access_print(const struct object *o, struct buf *out);
 int access_parse_line(struct object *o, struct str line, struct error *err);
+/* access_store.c: the same as lines "access" of R, each after PREFIX; and one of them as record_each gives it, or a line in the log. */
+struct record;
+void access_store(const struct object *o, struct record *r, const char *prefix);
+void access_load(void *object, const char *line);
 /* The keys that KEEP refuses go (their part is gone: another of its name must not inherit). */
 void access_sweep(struct object *o, bool (*keep)(void *arg, const char *key), void *arg);
 void access_free(struct access *a);

@@ -4,7 +4,6 @@
  */
 #include "base.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -71,16 +70,22 @@ void *xmemdup(const void *p, size_t n)
 	return copy;
 }
 
+char *xvasprintf(const char *fmt, va_list ap)
+{
+	char *text;
+
+	return checked(vasprintf(&text, fmt, ap) < 0 ? NULL : text);
+}
+
 char *xasprintf(const char *fmt, ...)
 {
 	va_list ap;
 	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		text = NULL;
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
-	return checked(text);
+	return text;
 }
 
 struct str str_of(const char *s)

@@ -7,6 +7,7 @@
 #define DOMFS_BASE_H
 
 #include <errno.h>
+#include <stdarg.h>
 #include <stdbool.h>
 #include <stddef.h>
 #include <stdint.h>
@@ -42,6 +43,7 @@ char *xstrdup(const char *s); /* NULL gives NULL */
 char *xstrndup(const char *s, size_t n);
 void *xmemdup(const void *p, size_t n);
 char *xasprintf(const char *fmt, ...) printf_like(1, 2);
+char *xvasprintf(const char *fmt, va_list ap) printf_like(1, 0);
 
 /* A borrowed piece of text that need not end in NUL. */
 struct str {

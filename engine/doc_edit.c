@@ -5,7 +5,6 @@
  */
 #include <libxml/parser.h>
 #include <libxml/tree.h>
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "doc_private.h"
@@ -333,8 +332,7 @@ void node_setf(struct node *base, const char *path, const char *fmt, ...)
 	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	node_set(base, path, text);
 	free(text);

@@ -5,7 +5,6 @@
  */
 #include <libxml/parser.h>
 #include <libxml/tree.h>
-#include <stdarg.h>
 #include <stdio.h>
 #include <strings.h>
 
@@ -27,8 +26,7 @@ static void printf_like(2, 3) stop(xmlParserCtxtPtr ctxt, const char *fmt, ...)
 
 	free(g->message);
 	va_start(ap, fmt);
-	if (vasprintf(&g->message, fmt, ap) < 0)
-		abort();
+	g->message = xvasprintf(fmt, ap);
 	va_end(ap);
 	g->line = ctxt->input ? ctxt->input->line : 0;
 	g->stopped = true;

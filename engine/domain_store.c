@@ -60,26 +60,6 @@ static struct numbers get_numbers(const struct record *r)
 				 get_u64(r, "memory_max"), (char *)record_get(r, "images") };
 }
 
-static void add_access(struct record *r, const struct object *o)
-{
-	autobuf struct buf lines = { 0 };
-	char *save = NULL;
-
-	access_print(o, &lines);
-	if (!lines.n)
-		return;
-	for (char *line = strtok_r(lines.p, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		record_add_line(r, "access", line);
-}
-
-static void load_access(void *arg, const char *line)
-{
-	autoerror struct error err = { 0 };
-
-	if (access_parse_line(arg, str_of(line), &err) < 0)
-		log_line("%s", error_text(&err));
-}
-
 /* ---- definitions ---- */
 
 int domain_store(struct domain *d, struct str text, struct str full, const struct numbers *n, const char *uuid,
@@ -95,7 +75,7 @@ int domain_store(struct domain *d, struct str text, struct str full, const struc
 	record_set(r, "was", d->was);
 	add_numbers(r, n);
 	record_set(r, "images", n->images ? n->images : d->images_next);
-	add_access(r, &d->obj);
+	access_store(&d->obj, r, "");
 	record_set_text(r, "config", text);
 	record_set_text(r, "full", full);
 	if (durable)
@@ -134,13 +114,13 @@ static void access_changed(struct object *o)
 	if (o->kind != OBJ_ROOT)
 		return;
 	r = record_new();
-	add_access(r, o);
+	access_store(o, r, "");
 	(void)!store_write("root", "access", r, false, NULL);
 }
 
 static void load_root(void *arg unused, const char *name unused, struct record *r)
 {
-	record_each(r, "access", load_access, &root_object);
+	record_each(r, "access", access_load, &root_object);
 	record_free(r);
 }
 
@@ -222,7 +202,7 @@ static void load_one(void *arg unused, const char *name, struct record *r)
 	text_set(&d->config, xstrndup(text.p ? text.p : "", text.n), text.n);
 	text_set(&d->full, xstrndup(full.p, full.n), full.n);
 	domain_numbers_next(d, &n);
-	record_each(r, "access", load_access, &d->obj);
+	record_each(r, "access", access_load, &d->obj);
 	record_free(r);
 }
 

@@ -2,7 +2,6 @@
 /* Errors as values: see error.h.  Keeps every text on one line, whatever a library or a user put in. */
 #include "error.h"
 
-#include <stdarg.h>
 #include <stdio.h>
 
 void error_clear(struct error *err)
@@ -25,15 +24,6 @@ static char *one_line(char *text)
 	return text;
 }
 
-static char *formatted(const char *fmt, va_list ap)
-{
-	char *text;
-
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
-	return text;
-}
-
 int error_set(struct error *err, int code, const char *fmt, ...)
 {
 	va_list ap;
@@ -44,7 +34,7 @@ int error_set(struct error *err, int code, const char *fmt, ...)
 	if (!err)
 		return -code;
 	va_start(ap, fmt);
-	text = formatted(fmt, ap); /* before the old text goes: it may be an argument */
+	text = xvasprintf(fmt, ap); /* before the old text goes: it may be an argument */
 	va_end(ap);
 	free(err->text);
 	err->code = code;
@@ -60,7 +50,7 @@ int error_in(struct error *err, int r, const char *fmt, ...)
 	if (r >= 0 || !err || !err->text)
 		return r;
 	va_start(ap, fmt);
-	prefix = formatted(fmt, ap);
+	prefix = xvasprintf(fmt, ap);
 	va_end(ap);
 	text = xasprintf("%s: %s", prefix, err->text);
 	free(prefix);

@@ -61,7 +61,9 @@ struct volume_info {
 	size_t nextents;
 };
 void volume_info_clear(struct volume_info *info);
-bool volume_is_image(const char *format); /* is there more to it than its bytes? */
+struct stat;
+void volume_info_stat(struct volume_info *info, const struct stat *st); /* whose it is, its mode and times */
+bool volume_is_image(const char *format);				/* is there more to it than its bytes? */
 
 /* One line of a listing.  A driver that learns all when it lists fills INFO and has no info slot; one that lists names
  * only (files) leaves it NULL. */

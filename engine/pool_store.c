@@ -16,28 +16,6 @@
 #define VOLUMES	   "volumes"
 #define VOLUMES_MS 200 /* changes of volumes that come together are written together */
 
-static void add_access(struct record *r, const char *key, const char *prefix, const struct object *o)
-{
-	autobuf struct buf lines = { 0 };
-	char *save = NULL;
-
-	access_print(o, &lines);
-	if (!lines.n)
-		return;
-	for (char *line = strtok_r(lines.p, "\n", &save); line; line = strtok_r(NULL, "\n", &save)) {
-		autofree char *whole = xasprintf("%s%s", prefix, line);
-		record_add_line(r, key, whole);
-	}
-}
-
-static void load_access(void *arg, const char *line)
-{
-	autoerror struct error err = { 0 };
-
-	if (access_parse_line(arg, str_of(line), &err) < 0)
-		log_line("%s", error_text(&err));
-}
-
 /* ---- definitions ---- */
 
 int pool_store(struct pool *p, struct str conf, struct str full, const char *uuid, const char *type, bool durable,
@@ -51,7 +29,7 @@ int pool_store(struct pool *p, struct str conf, struct str full, const char *uui
 	record_set(r, "autostart", p->autostart ? "1" : "0");
 	record_set(r, "fresh", p->fresh ? "1" : "0");
 	record_set(r, "was", p->was);
-	add_access(r, "access", "", &p->obj);
+	access_store(&p->obj, r, "");
 	record_set_text(r, "config", conf);
 	record_set_text(r, "full", full);
 	p->storing |= durable;
@@ -103,7 +81,7 @@ static int write_volumes(struct pool *p, bool durable, struct error *err)
 			continue;
 		buf_percent(&prefix, volume_name(v));
 		buf_putc(&prefix, ' ');
-		add_access(r, "access", buf_text(&prefix), &v->obj);
+		access_store(&v->obj, r, buf_text(&prefix));
 	}
 	/* rights of volumes that are not listed now are not lost */
 	for (size_t i = 0; i < p->rights.n; i++)
@@ -161,7 +139,7 @@ void pool_rights_load(struct volume *v)
 		if (!str_starts(line, buf_text(&prefix)))
 			continue;
 		vec_remove(&p->rights, i);
-		load_access(&v->obj, line + prefix.n);
+		access_load(&v->obj, line + prefix.n);
 		free(line);
 	}
 }
@@ -280,7 +258,7 @@ static void load_one(void *arg unused, const char *name, struct record *r)
 	p->fresh = str_eq(record_get(r, "fresh"), "1");
 	pool_text_set(&p->config, xstrndup(conf.p ? conf.p : "", conf.n), conf.n);
 	pool_text_set(&p->full, xstrndup(full.p, full.n), full.n);
-	record_each(r, "access", load_access, &p->obj);
+	record_each(r, "access", access_load, &p->obj);
 	record_free(r);
 }
 

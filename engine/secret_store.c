@@ -14,24 +14,12 @@
 
 /* ---- writing ---- */
 
-static void add_access(struct record *r, const struct object *o)
-{
-	autobuf struct buf lines = { 0 };
-	char *save = NULL;
-
-	access_print(o, &lines);
-	if (!lines.n)
-		return;
-	for (char *line = strtok_r(lines.p, "\n", &save); line; line = strtok_r(NULL, "\n", &save))
-		record_add_line(r, "access", line);
-}
-
 int secret_store(struct secret *s, struct str text, bool durable, struct error *err)
 {
 	autorecord struct record *r = record_new();
 	int ret;
 
-	add_access(r, &s->obj);
+	access_store(&s->obj, r, "");
 	record_set_text(r, "config", text);
 	if (durable)
 		s->storing = true;
@@ -121,14 +109,6 @@ void secret_access_changed(struct object *o)
 
 /* ---- loading ---- */
 
-static void load_access(void *arg, const char *line)
-{
-	autoerror struct error err = { 0 };
-
-	if (access_parse_line(arg, str_of(line), &err) < 0)
-		log_line("%s", error_text(&err));
-}
-
 /* Two of one usage: a file that somebody made or changed.  Both are there, and the usage is the first one's. */
 static void claim_loaded(struct secret *s, const struct secret_terms *t)
 {
@@ -167,7 +147,7 @@ static void load_one(void *arg unused, const char *name, struct record *record)
 	s->kept = true;
 	claim_loaded(s, &t);
 	secret_apply(s, &t, text);
-	record_each(r, "access", load_access, &s->obj);
+	record_each(r, "access", access_load, &s->obj);
 }
 
 static void load_value(void *arg unused, const char *name, struct record *record)

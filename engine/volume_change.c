@@ -42,6 +42,18 @@ static int check_free(struct volume *v, struct error *err)
 	return r == 0 ? check_overlays(v, err) : r;
 }
 
+/* Is it ready for what SLOT does, and is nobody in the way? */
+static int may_change(struct volume *v, const void *slot, const char *what, struct error *err)
+{
+	int r = volume_needs(v, VOLUME_READY, err);
+
+	if (r == 0 && !pool_has(v->pool, slot, what, err))
+		r = -ENOTSUP;
+	if (r == 0)
+		r = volume_learn(v, err);
+	return r == 0 ? check_free(v, err) : r;
+}
+
 /* ---- capacity ---- */
 
 static int resize_held(struct volume *v, uint64_t bytes, struct error *err)
@@ -172,13 +184,7 @@ static int rename_held(struct volume *v, const char *name, struct error *err)
 	int r = 0;
 
 	if (v->state != VOLUME_NEW) {
-		r = volume_needs(v, VOLUME_READY, err);
-		if (r == 0 && !pool_has(p, p->driver->rename, "rename their volumes", err))
-			r = -ENOTSUP;
-		if (r == 0)
-			r = volume_learn(v, err);
-		if (r == 0)
-			r = check_free(v, err);
+		r = may_change(v, p->driver->rename, "rename their volumes", err);
 		if (r == 0)
 			r = fault_point("volume-rename:begin", err);
 		if (r == 0)
@@ -250,13 +256,7 @@ int volume_wipe(struct volume *v, struct str algorithm, struct error *err)
 	}
 	r = job_begin(&job, &held->jobs, "wipe", err);
 	if (r == 0)
-		r = volume_needs(v, VOLUME_READY, err);
-	if (r == 0 && !pool_has(p, p->driver->wipe, "be wiped", err))
-		r = -ENOTSUP;
-	if (r == 0)
-		r = volume_learn(v, err);
-	if (r == 0)
-		r = check_free(v, err);
+		r = may_change(v, p->driver->wipe, "be wiped", err);
 	if (r == 0)
 		r = p->driver->wipe(p, volume_name(v), v->info, word, volume_progress, v, err);
 	v->progress = (struct progress){ 0 };

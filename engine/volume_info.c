@@ -1,5 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* What drivers tell of volumes: plain values, made and freed. */
+#include <sys/stat.h>
+
 #include "pool_driver.h"
 
 const char *const volume_type_names[] = { "file", "block", "dir", "network", "netdir", NULL };
@@ -11,6 +13,22 @@ bool volume_is_image(const char *format)
 					      "luks",  "bochs", "cloop", "parallels", "dmg", "ploop", NULL };
 
 	return format && word_index(images, format) >= 0;
+}
+
+static int64_t ns(struct timespec t)
+{
+	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
+}
+
+void volume_info_stat(struct volume_info *info, const struct stat *st)
+{
+	info->has_owner = true;
+	info->uid = st->st_uid;
+	info->gid = st->st_gid;
+	info->mode = st->st_mode & 07777;
+	info->atime_ns = ns(st->st_atim);
+	info->mtime_ns = ns(st->st_mtim);
+	info->ctime_ns = ns(st->st_ctim);
 }
 
 void volume_info_clear(struct volume_info *info)

@@ -251,11 +251,19 @@ int draft_truncate(struct handle *h, uint64_t size, struct error *err)
 
 static struct hash *verdicts; /* by serial */
 
-const char *verdict_text(const struct object *o)
+int verdict_show(const struct place *at, struct buf *out, struct error *err unused)
 {
-	const char *text = verdicts ? hash_get_u64(verdicts, o->serial) : NULL;
+	const char *text = verdicts ? hash_get_u64(verdicts, at->obj->serial) : NULL;
 
-	return text ? text : "";
+	buf_puts(out, text ? text : "");
+	return 0;
+}
+
+int verdict_keep(struct object *o, struct buf *verdict, int r)
+{
+	verdict_set(o, buf_take(verdict));
+	samples_drop();
+	return r;
 }
 
 void verdict_set(struct object *o, char *text)

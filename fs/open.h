@@ -72,8 +72,9 @@ int draft_write(struct handle *h, const struct who *who, uint64_t off, struct st
 int draft_flush(struct handle *h, const struct who *who, bool sync, struct error *err);
 int draft_truncate(struct handle *h, uint64_t size, struct error *err);
 /* What the last document written to `check` was judged to be; "" when none was. */
-const char *verdict_text(const struct object *o);
-void verdict_set(struct object *o, char *text); /* takes TEXT; NULL forgets */
+int verdict_show(const struct place *at, struct buf *out, struct error *err);
+int verdict_keep(struct object *o, struct buf *verdict, int r); /* takes what VERDICT has; R */
+void verdict_set(struct object *o, char *text);			/* takes TEXT; NULL forgets */
 
 /* answer.c: the one place that records what went wrong at AT: its object's `error` and a line in `errors`. */
 void record_failure(const struct place *at, const struct who *who, const struct error *err);

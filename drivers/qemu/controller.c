@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* <controller> for QEMU.  Which controllers there are is controller_add.c, where they sit address_*.c; here is what they become. */
 #include "address.h"
+#include "devices.h"
 #include "disk.h"
 #include "storage.h"
 
@@ -283,13 +284,7 @@ static int plan_one(struct plan *p, const struct node *n, struct error *err)
 		r = refuse(n, err, "QEMU has no such controller");
 	if (r == 0 && *qemu_alias(n) && !node_has(n, "master"))
 		props_str(props, "id", qemu_alias(n));
-	if (r == 0)
-		r = qemu_emit_address(p, n, props, err);
-	if (r == 0)
-		plan_item(p, ITEM_DEVICE, props);
-	else
-		json_decref(props);
-	return r;
+	return qemu_plan_props(p, n, props, r, err);
 }
 
 /* An EHCI brings its companions, which name it: it must be there first. */

@@ -24,19 +24,8 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 	props_str(props, "cryptodev", backend);
 	props_str(props, "id", qemu_alias(n));
 	r = qemu_emit_rows(p, &qemu_crypto_kind, n, props, err);
-	if (r == 0)
-		r = qemu_emit_address(p, n, props, err);
-	if (r == 0)
-		plan_item(p, ITEM_DEVICE, props);
-	else
-		json_decref(props);
-	return r;
+	return qemu_plan_props(p, n, props, r, err);
 }
-
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
 
 const struct qemu_kind qemu_crypto_kind = {
 	.schema = &crypto_schema,

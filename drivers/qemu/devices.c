@@ -26,6 +26,17 @@ int qemu_device_props(struct plan *p, const struct qemu_kind *kind, const struct
 	return 0;
 }
 
+int qemu_plan_props(struct plan *p, const struct node *dev, json_t *props, int r, struct error *err)
+{
+	if (r == 0)
+		r = qemu_emit_address(p, dev, props, err);
+	if (r == 0)
+		plan_item(p, ITEM_DEVICE, props);
+	else
+		json_decref(props);
+	return r;
+}
+
 int qemu_need(const struct complete *c, const struct node *dev, const char *driver, struct error *err)
 {
 	if (!c->caps || qemu_has(c->caps, driver))

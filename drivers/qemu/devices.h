@@ -46,6 +46,8 @@ int qemu_devices_refusal(const struct node *domain, struct error *err);
 /* {"driver": DRIVER} with DEV's rows, id and address: what -device takes. */
 int qemu_device_props(struct plan *p, const struct qemu_kind *kind, const struct node *dev, const char *driver,
 		      json_t **props, struct error *err);
+/* PROPS, which it takes, with DEV's address become a device of P.  R: of what was done before; a negative one is returned. */
+int qemu_plan_props(struct plan *p, const struct node *dev, json_t *props, int r, struct error *err);
 /* Refuses DRIVER when this QEMU lacks it. */
 int qemu_need(const struct complete *c, const struct node *dev, const char *driver, struct error *err);
 /* How many elements called like DEV stand before it. */

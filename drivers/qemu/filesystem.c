@@ -112,7 +112,6 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 {
 	autofree char *id = xasprintf("chr-vu-%s", qemu_alias(n));
 	json_t *props = json_object();
-	int r;
 
 	if (is_virtiofs(n)) {
 		plan_socket(p, n, id);
@@ -131,21 +130,11 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 	}
 	emit_virtio(n, props);
 	props_str(props, "id", qemu_alias(n));
-	r = qemu_emit_address(p, n, props, err);
-	if (r == 0)
-		plan_item(p, ITEM_DEVICE, props);
-	else
-		json_decref(props);
-	return r;
+	return qemu_plan_props(p, n, props, 0, err);
 }
 
 static const char *const qemu_types[] = { "mount", NULL };
 static const char *const qemu_drivers[] = { "path", "handle", "virtiofs", NULL };
-
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
 
 const struct qemu_kind qemu_filesystem_kind = {
 	.schema = &filesystem_schema,

@@ -492,11 +492,6 @@ static int set(struct domain *d, struct node *g, const struct prop *row, struct 
 
 /* ---- rows ---- */
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 static const char *const types[] = { "vnc", "spice", "sdl", "dbus", "egl-headless", NULL };
 static const struct qemu_row rows[] = {
 	{ "@type", .elsewhere = true, .only = types },

@@ -171,11 +171,6 @@ static const char *const qemu_models[] = { "virtio", "virtio-transitional", "vir
 					   NULL };
 static const char *const qemu_backends[] = { "vfio", NULL };
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 const struct qemu_kind qemu_hostdev_kind = {
 	.schema = &hostdev_schema,
 	.rows = (const struct qemu_row[]){ E("@mode"),

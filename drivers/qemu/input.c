@@ -105,11 +105,6 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 static const char *const buses[] = { "ps2", "usb", "virtio", NULL };
 static const struct qemu_row rows[] = {
 	E("@type"),

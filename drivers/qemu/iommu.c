@@ -62,11 +62,6 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 
 static const char *const qemu_models[] = { "intel", "virtio", NULL };
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 const struct qemu_kind qemu_iommu_kind = {
 	.schema = &iommu_schema,
 	.rows = (const struct qemu_row[]){ { "@model", .elsewhere = true, .only = qemu_models },

@@ -171,7 +171,6 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 						       { "virtio-pmem", "virtio-pmem-pci" } };
 	autofree char *id = xasprintf("mem%s", qemu_alias(n));
 	json_t *props = json_object();
-	int r;
 
 	plan_backend(p, n, id);
 	for (size_t i = 0; i < ARRAY_SIZE(qemu_drivers); i++)
@@ -191,20 +190,10 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 		props_int(props, "memaddr", node_u64(n, "target/address/@base", 0));
 	props_str(props, "memdev", id);
 	props_str(props, "id", qemu_alias(n));
-	r = qemu_emit_address(p, n, props, err);
-	if (r == 0)
-		plan_item(p, ITEM_DEVICE, props);
-	else
-		json_decref(props);
-	return r;
+	return qemu_plan_props(p, n, props, 0, err);
 }
 
 static const char *const qemu_models[] = { "dimm", "nvdimm", "virtio-mem", "virtio-pmem", NULL };
-
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
 
 const struct qemu_kind qemu_memdev_kind = {
 	.schema = &memdev_schema,

@@ -256,10 +256,6 @@ static int emit_rombar(struct plan *p unused, const struct node *base unused, co
 	return 0;
 }
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
 #define A(path, name)                                                                                                  \
 	{                                                                                                              \
 		path, .arg = name                                                                                      \

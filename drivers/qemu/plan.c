@@ -1,6 +1,5 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The plan: what QEMU is told, be it on its command line or over QMP, and the files that it is given. */
-#include <stdarg.h>
 #include <stdio.h>
 
 #include "qemu.h"
@@ -72,8 +71,7 @@ void plan_option(struct plan *p, const char *option, const char *fmt, ...)
 	it->option = xstrdup(option);
 	if (fmt) {
 		va_start(ap, fmt);
-		if (vasprintf(&it->text, fmt, ap) < 0)
-			abort();
+		it->text = xvasprintf(fmt, ap);
 		va_end(ap);
 	}
 	vec_add(&p->items, it);
@@ -113,8 +111,7 @@ const char *plan_file(struct plan *p, enum file_how how, const char *path, int f
 	};
 	if (what_fmt) {
 		va_start(ap, what_fmt);
-		if (vasprintf(&f->what, what_fmt, ap) < 0)
-			abort();
+		f->what = xvasprintf(what_fmt, ap);
 		va_end(ap);
 	}
 	f->text = file_text(p, f);
@@ -152,8 +149,7 @@ void props_strf(json_t *props, const char *key, const char *fmt, ...)
 	char *text;
 
 	va_start(ap, fmt);
-	if (vasprintf(&text, fmt, ap) < 0)
-		abort();
+	text = xvasprintf(fmt, ap);
 	va_end(ap);
 	props_str(props, key, text);
 	free(text);

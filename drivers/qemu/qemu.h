@@ -149,6 +149,10 @@ struct qemu_row {
 	bool elsewhere;		 /* handled by the kind's own code */
 	const char *const *only; /* T_ENUM: the words that QEMU has, when not all of the schema's */
 };
+#define E(path)                                                                                                        \
+	{                                                                                                              \
+		path, .elsewhere = true                                                                                \
+	}
 
 struct complete; /* complete.c: the definition being filled in; address pools, counters, the old definition */
 

@@ -76,11 +76,6 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 static const struct qemu_row rows[] = {
 	E("@bus"), QEMU_CHARDEV_ROWS, { "boot/@order", .arg = "bootindex" }, QEMU_DEVICE_ROWS, { 0 },
 };

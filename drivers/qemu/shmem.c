@@ -64,7 +64,6 @@ static void plan_doorbell(struct plan *p, const struct node *n, json_t *props)
 static int plan(struct plan *p, const struct node *n, struct error *err)
 {
 	json_t *props;
-	int r;
 
 	if (!node_is(n, "address/@type", "pci"))
 		return error_set(err, ENOTSUP, "line %ld: <shmem>: address type '%s' does not fit: expected type='pci'",
@@ -76,18 +75,8 @@ static int plan(struct plan *p, const struct node *n, struct error *err)
 		plan_doorbell(p, n, props);
 	else
 		plan_plain(p, n, props);
-	r = qemu_emit_address(p, n, props, err);
-	if (r == 0)
-		plan_item(p, ITEM_DEVICE, props);
-	else
-		json_decref(props);
-	return r;
+	return qemu_plan_props(p, n, props, 0, err);
 }
-
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
 
 const struct qemu_kind qemu_shmem_kind = {
 	.schema = &shmem_schema,

@@ -54,11 +54,6 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 static const struct qemu_row rows[] = { E("@mode"), QEMU_CHARDEV_ROWS, E("database"), QEMU_DEVICE_ROWS, { 0 } };
 const struct qemu_kind qemu_smartcard_kind = {
 	.schema = &smartcard_schema,

@@ -4,11 +4,6 @@
 
 #include "../../engine/schema/storage.h"
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 static const char *const protocols[] = { "nbd",	 "rbd",	 "iscsi", "http",    "https", "ftp",
 					 "ftps", "tftp", "ssh",	  "gluster", "nfs",   NULL };
 

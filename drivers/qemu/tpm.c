@@ -56,11 +56,6 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 static const char *const models[] = { "tpm-tis", "tpm-crb", NULL };
 static const struct qemu_row rows[] = {
 	{ "@model", .elsewhere = true, .only = models },

@@ -180,11 +180,6 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 static const struct qemu_row rows[] = {
 	E("driver/@name"),
 	QEMU_VIRTIO_ROWS,

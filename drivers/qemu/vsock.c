@@ -39,11 +39,6 @@ static int plan(struct plan *p, const struct node *dev, struct error *err)
 	return 0;
 }
 
-#define E(path)                                                                                                        \
-	{                                                                                                              \
-		path, .elsewhere = true                                                                                \
-	}
-
 static const struct qemu_row rows[] = {
 	E("@model"), E("cid/@auto"), E("cid/@address"), QEMU_VIRTIO_ROWS, QEMU_DEVICE_ROWS, { 0 },
 };

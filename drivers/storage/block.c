@@ -43,22 +43,6 @@ static int device_size(dev_t dev, uint64_t *size)
 	return 0;
 }
 
-static int64_t ns(struct timespec t)
-{
-	return (int64_t)t.tv_sec * 1000000000 + t.tv_nsec;
-}
-
-static void take_stat(struct volume_info *info, const struct stat *st)
-{
-	info->has_owner = true;
-	info->uid = st->st_uid;
-	info->gid = st->st_gid;
-	info->mode = st->st_mode & 07777;
-	info->atime_ns = ns(st->st_atim);
-	info->mtime_ns = ns(st->st_mtim);
-	info->ctime_ns = ns(st->st_ctim);
-}
-
 struct head {
 	char *path;
 	char *bytes;
@@ -119,7 +103,7 @@ int block_info(struct pool *p, const char *path, struct volume_info *info, struc
 		return error_set(err, -r, "%s: its size cannot be read: %s", path, strerror(-r));
 	info->type = VOLUME_BLOCK;
 	info->allocation = info->capacity;
-	take_stat(info, &st);
+	volume_info_stat(info, &st);
 	if (!info->path)
 		info->path = xstrdup(path);
 	if (!info->key)

@@ -269,20 +269,27 @@ static int no_partition(const char *name, const struct disk *d, struct error *er
 	return error_set(err, ENOENT, "'%s' is not in the table of '%s' any more", name, d->device);
 }
 
+static int open_and_find(struct pool *p, const char *name, struct disk *d, struct table *t,
+			 const struct partition **part, struct error *err)
+{
+	int r = open_and_read(p, d, t, err);
+
+	if (r < 0)
+		return r;
+	*part = table_find(t, name);
+	return *part ? 0 : no_partition(name, d, err);
+}
+
 static int disk_info(struct pool *p, const char *name, struct volume_info *info, struct error *err)
 {
 	autodisk struct disk d = { 0 };
 	autotable struct table t = { 0 };
-	const struct partition *part;
-	int r = open_and_read(p, &d, &t, err);
+	const struct partition *part = NULL;
+	int r = open_and_find(p, name, &d, &t, &part, err);
 
-	if (r < 0)
-		return r;
-	part = table_find(&t, name);
-	if (!part)
-		return no_partition(name, &d, err);
-	fill_info(p, &t, part, info);
-	return 0;
+	if (r == 0)
+		fill_info(p, &t, part, info);
+	return r;
 }
 
 static int disk_usage(struct pool *p, struct pool_usage *out, struct error *err)
@@ -300,14 +307,11 @@ static int remove_held(struct pool *p, const char *name, struct error *err)
 {
 	autodisk struct disk d = { 0 };
 	autotable struct table t = { 0 };
-	const struct partition *part;
-	int r = open_and_read(p, &d, &t, err);
+	const struct partition *part = NULL;
+	int r = open_and_find(p, name, &d, &t, &part, err);
 
 	if (r < 0)
 		return r;
-	part = table_find(&t, name);
-	if (!part)
-		return no_partition(name, &d, err);
 	r = table_removable(&t, part, err);
 	if (r == 0)
 		r = device_unused(p, part->node, err);

@@ -30,7 +30,7 @@ static int gluster_start(struct pool *p, struct error *err)
 		gluster_job_free(j);
 		return r;
 	}
-	r = gluster_run(p, j, gluster_connect, POOL_WORK_MS, err);
+	r = far_run(p, &j->far, gluster_connect, POOL_WORK_MS, err);
 	if (r < 0)
 		return r;
 	pool_set_priv(p, gluster_fs_hold(j->fs), gluster_fs_put_later);
@@ -51,7 +51,7 @@ static int gluster_stop(struct pool *p, struct error *err unused)
 static int gluster_list(struct pool *p, struct listing *out, struct error *err)
 {
 	struct gluster_job *j = gluster_job_new(p, NULL, err);
-	int r = j ? gluster_run(p, j, gluster_list_work, POOL_ASK_MS, err) : -EBUSY;
+	int r = j ? far_run(p, &j->far, gluster_list_work, POOL_ASK_MS, err) : -EBUSY;
 
 	if (r < 0)
 		return r;
@@ -64,7 +64,7 @@ static int gluster_list(struct pool *p, struct listing *out, struct error *err)
 static int gluster_usage(struct pool *p, struct pool_usage *out, struct error *err)
 {
 	struct gluster_job *j = gluster_job_new(p, NULL, err);
-	int r = j ? gluster_run(p, j, gluster_usage_work, POOL_ASK_MS, err) : -EBUSY;
+	int r = j ? far_run(p, &j->far, gluster_usage_work, POOL_ASK_MS, err) : -EBUSY;
 
 	if (r < 0)
 		return r;
@@ -73,11 +73,6 @@ static int gluster_usage(struct pool *p, struct pool_usage *out, struct error *e
 	out->allocation = (uint64_t)(j->usage.f_blocks - j->usage.f_bfree) * j->usage.f_frsize;
 	gluster_job_free(j);
 	return 0;
-}
-
-static int64_t ns(struct timespec t)
-{
-	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
 static void fill(const struct gluster_job *j, struct volume_info *info)
@@ -91,13 +86,7 @@ static void fill(const struct gluster_job *j, struct volume_info *info)
 	info->claim = xasprintf("gluster:%s", info->key); /* as a guest's disk has it */
 	info->physical = dir ? 0 : (uint64_t)st->st_size;
 	info->allocation = (uint64_t)st->st_blocks * 512;
-	info->has_owner = true;
-	info->uid = st->st_uid;
-	info->gid = st->st_gid;
-	info->mode = st->st_mode & 07777;
-	info->atime_ns = ns(st->st_atim);
-	info->mtime_ns = ns(st->st_mtim);
-	info->ctime_ns = ns(st->st_ctim);
+	volume_info_stat(info, st);
 	if (dir) {
 		free(info->format);
 		info->format = xstrdup("dir");
@@ -129,7 +118,7 @@ static int gluster_info(struct pool *p, const char *name, struct volume_info *in
 	if (!j)
 		return -EBUSY;
 	j->flags = !opaque;
-	r = gluster_run(p, j, gluster_look, POOL_ASK_MS, err);
+	r = far_run(p, &j->far, gluster_look, POOL_ASK_MS, err);
 	if (r < 0)
 		return r;
 	if (j->head)
@@ -155,7 +144,7 @@ static int gluster_info(struct pool *p, const char *name, struct volume_info *in
 
 static int change(struct pool *p, struct gluster_job *j, int (*fn)(void *job), struct error *err)
 {
-	int r = j ? gluster_run(p, j, fn, POOL_WORK_MS, err) : err && err->code ? -err->code : -EBUSY;
+	int r = j ? far_run(p, &j->far, fn, POOL_WORK_MS, err) : err && err->code ? -err->code : -EBUSY;
 
 	if (r == 0)
 		gluster_job_free(j);
@@ -195,7 +184,7 @@ static int gluster_resize(struct pool *p, const char *name, const struct volume_
 	if (plain) {
 		j = gluster_job_new(p, name, err);
 		if (j)
-			j->size = capacity - now->capacity;
+			j->far.size = capacity - now->capacity;
 		return change(p, j, gluster_grow_work, err);
 	}
 	r = gluster_source_of(pool_node(p), &at, err);

@@ -10,6 +10,7 @@
 
 #include <stdatomic.h>
 
+#include "far_job.h"
 #include "gluster_api.h"
 #include "gluster_source.h"
 
@@ -24,6 +25,7 @@ struct gluster_fs *gluster_fs_hold(struct gluster_fs *f);
 void gluster_fs_put_later(void *f); /* from the loop: a thread ends it when it was the last */
 
 struct gluster_job {
+	struct far_job far;
 	struct gluster_fs *fs;
 	char *name, *to;	/* of volumes */
 	char *temp;		/* what was made and is not whole: it goes with the job */
@@ -37,9 +39,7 @@ struct gluster_job {
 	struct stat st;
 	char *head; /* the first bytes */
 	size_t nhead;
-	uint64_t off, n, size; /* of a work in pieces: where it is, how much the last piece was, the end */
 	int flags;
-	struct error why;
 };
 struct gluster_job *gluster_job_new(struct pool *p, const char *name, struct error *err); /* NULL: not active */
 /* Without a pool's connection: what start makes. */
@@ -47,13 +47,6 @@ struct gluster_job *gluster_job_first(void);
 void gluster_job_owner(struct gluster_job *j, const struct volume_spec *spec);
 void gluster_job_free(void *job); /* on the loop */
 void gluster_job_end(void *job);  /* the same on a thread */
-/* FN on the pool's thread, or on W's.  A negative result is in *ERR, and has freed J (or will); else J is the caller's. */
-int gluster_run(struct pool *p, struct gluster_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err);
-int gluster_run_on(struct worker *w, struct gluster_job *j, int (*fn)(void *job), int64_t timeout_ms,
-		   struct error *err);
-/* FN again and again on a thread of its own, each time one piece, until it leaves j->n 0.  Frees J. */
-int gluster_pieces(struct gluster_job *j, int (*fn)(void *job),
-		   void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct error *err);
 /* On a thread: errno in words, about NAME; also the result. */
 int gluster_failed(struct gluster_job *j, const char *name);
 

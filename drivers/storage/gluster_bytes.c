@@ -115,17 +115,9 @@ static int commit_work(void *arg)
 	return j->temp ? gluster_appear(j) : 0; /* else it is in its place already */
 }
 
-/* The bulk's own thread does it, and closes only after that: the job outlives a caller that gave up. */
 static int commit(struct bulk *k, struct error *err)
 {
-	struct gluster_job *j = k->priv;
-	int r = offload(k->worker, commit_work, j, NULL, POOL_WORK_MS);
-
-	if (r == -ETIMEDOUT || r == -ECANCELED)
-		return error_set(err, -r, "the GlusterFS servers do not answer");
-	if (r < 0)
-		error_move(err, &j->why);
-	return r;
+	return far_commit(k, commit_work, err);
 }
 
 /* ---- opened ---- */
@@ -137,7 +129,7 @@ static int open_work(void *arg)
 	if (j->to)
 		return gluster_make_temp(j);
 	j->fd = gluster_open_file(j, j->flags & O_ACCMODE);
-	return j->fd ? 0 : -j->why.code;
+	return j->fd ? 0 : -j->far.why.code;
 }
 
 int gluster_image(struct pool *p, const char *name, int flags, const struct volume_spec *spec, struct bulk **out,
@@ -156,7 +148,7 @@ int gluster_image(struct pool *p, const char *name, int flags, const struct volu
 		gluster_job_owner(j, spec);
 	}
 	w = worker_new("gluster-bytes");
-	r = gluster_run_on(w, j, open_work, POOL_ASK_MS, err);
+	r = far_run_on(w, &j->far, open_work, POOL_ASK_MS, err);
 	if (r < 0) {
 		worker_free(w);
 		return r;

@@ -6,15 +6,6 @@
 
 #define BUFFER (1u << 20)
 
-/* Sets how much this piece is; false: it is over. */
-static bool begin(struct gluster_job *j)
-{
-	j->n = j->off < j->size ? j->size - j->off : 0;
-	if (j->n > GLUSTER_PIECE)
-		j->n = GLUSTER_PIECE;
-	return j->n;
-}
-
 static int fill_random(char *p, size_t n)
 {
 	for (size_t have = 0; have < n;) {
@@ -64,7 +55,7 @@ static int each_part(struct gluster_job *j, glfs_fd_t *fd,
 		     int (*fn)(struct gluster_job *j, char *p, size_t n, uint64_t off))
 {
 	autofree char *buffer = xcalloc(1, BUFFER);
-	uint64_t at = j->off, end = j->off + j->n, part;
+	uint64_t at = j->far.off, end = j->far.off + j->far.n, part;
 
 	while (at < end && (part = next_part(fd, &at, end))) {
 		for (uint64_t stop = at + part; at < stop;) {
@@ -94,23 +85,24 @@ static int room(struct gluster_job *j)
 {
 	if (j->flags == 'f') /* zeroes that are written, to the last one */
 		return 0;
-	return gluster.glfs_fallocate(j->target, 0, (off_t)j->off, j->n);
+	return gluster.glfs_fallocate(j->target, 0, (off_t)j->far.off, j->far.n);
 }
 
-/* j->size bytes get their place, j->flags says how; the rest is a hole of the size that it has. */
+/* j->far.size bytes get their place, j->flags says how; the rest is a hole of the size that it has. */
 static int raw_work(void *arg)
 {
 	struct gluster_job *j = arg;
 	autofree char *zeroes = NULL;
 	int r;
 
-	if (!begin(j))
+	if (!far_piece(&j->far, GLUSTER_PIECE))
 		return gluster_appear(j);
 	r = room(j);
 	if (r == 0 && j->flags == 'f') {
 		zeroes = xcalloc(1, BUFFER);
-		for (uint64_t at = j->off; r == 0 && at < j->off + j->n; at += BUFFER)
-			r = put(j->target, zeroes, j->off + j->n - at < BUFFER ? j->off + j->n - at : BUFFER, at);
+		for (uint64_t at = j->far.off; r == 0 && at < j->far.off + j->far.n; at += BUFFER)
+			r = put(j->target, zeroes,
+				j->far.off + j->far.n - at < BUFFER ? j->far.off + j->far.n - at : BUFFER, at);
 	}
 	return r < 0 ? gluster_failed(j, j->to) : 0;
 }
@@ -125,11 +117,12 @@ static int size_work(void *arg)
 		return r;
 	if (gluster.glfs_ftruncate(j->target, (off_t)j->st.st_size, NULL, NULL) < 0)
 		return gluster_failed(j, j->to);
-	if (!j->size || gluster.glfs_statvfs(j->fs->fs, "/", &fs) < 0 || j->size <= (uint64_t)fs.f_bfree * fs.f_frsize)
+	if (!j->far.size || gluster.glfs_statvfs(j->fs->fs, "/", &fs) < 0 ||
+	    j->far.size <= (uint64_t)fs.f_bfree * fs.f_frsize)
 		return 0;
-	return error_set(&j->why, ENOSPC,
+	return error_set(&j->far.why, ENOSPC,
 			 "%llu bytes are to be taken at once, %llu are free: less allocation, or preallocation off",
-			 (unsigned long long)j->size, (unsigned long long)fs.f_bfree * fs.f_frsize);
+			 (unsigned long long)j->far.size, (unsigned long long)fs.f_bfree * fs.f_frsize);
 }
 
 static int create_raw(struct pool *p, struct gluster_job *j, const struct volume_spec *spec, struct error *err)
@@ -150,16 +143,16 @@ static int create_raw(struct pool *p, struct gluster_job *j, const struct volume
 	j->st.st_size = (off_t)spec->capacity;
 	j->flags = full ? 'f' : 'a';
 	if (all || !spec->preallocation)
-		j->size = all || spec->allocation > spec->capacity ? spec->capacity : spec->allocation;
-	r = gluster_run(p, j, size_work, POOL_WORK_MS, err);
-	return r < 0 ? r : gluster_pieces(j, raw_work, spec->progress, spec->arg, err);
+		j->far.size = all || spec->allocation > spec->capacity ? spec->capacity : spec->allocation;
+	r = far_run(p, &j->far, size_work, POOL_WORK_MS, err);
+	return r < 0 ? r : far_pieces(&j->far, raw_work, spec->progress, spec->arg, err);
 }
 
 /* The file is ours before and after; between, qemu-img fills it over the network. */
 static int create_by_qemu(struct pool *p, struct gluster_job *j, const struct volume_spec *spec, struct error *err)
 {
 	struct worker *w;
-	int r = gluster_run(p, j, temp_work, POOL_WORK_MS, err);
+	int r = far_run(p, &j->far, temp_work, POOL_WORK_MS, err);
 	autofree char *url = r < 0 ? NULL : gluster_url(&j->fs->at, j->temp);
 
 	if (r < 0)
@@ -173,7 +166,7 @@ static int create_by_qemu(struct pool *p, struct gluster_job *j, const struct vo
 		return r;
 	}
 	w = worker_new("gluster-work");
-	r = gluster_run_on(w, j, appear_work, POOL_WORK_MS, err);
+	r = far_run_on(w, &j->far, appear_work, POOL_WORK_MS, err);
 	worker_free(w);
 	if (r == 0)
 		gluster_job_free(j);
@@ -190,7 +183,7 @@ int gluster_create(struct pool *p, const struct volume_spec *spec, struct error 
 		return err && err->code ? -err->code : -EINVAL;
 	gluster_job_owner(j, spec);
 	if (str_eq(spec->format, "dir")) {
-		r = gluster_run(p, j, gluster_mkdir_work, POOL_WORK_MS, err);
+		r = far_run(p, &j->far, gluster_mkdir_work, POOL_WORK_MS, err);
 		if (r == 0)
 			gluster_job_free(j);
 		return r;
@@ -228,8 +221,8 @@ static int open_copy(struct gluster_job *j)
 
 	j->fd = gluster_open_file(j, O_RDONLY);
 	if (!j->fd)
-		return -j->why.code;
-	j->size = (uint64_t)j->st.st_size;
+		return -j->far.why.code;
+	j->far.size = (uint64_t)j->st.st_size;
 	r = gluster_make_temp(j);
 	if (r == 0 && gluster.glfs_ftruncate(j->target, j->st.st_size, NULL, NULL) < 0)
 		r = gluster_failed(j, j->to);
@@ -243,7 +236,7 @@ static int copy_work(void *arg)
 
 	if (r < 0)
 		return r;
-	if (!begin(j))
+	if (!far_piece(&j->far, GLUSTER_PIECE))
 		return gluster_appear(j);
 	return each_part(j, j->fd, copy_part) < 0 ? gluster_failed(j, j->name) : 0;
 }
@@ -257,7 +250,7 @@ int gluster_clone(struct pool *p, const char *name, const struct volume_info *no
 		return err && err->code ? -err->code : -EINVAL;
 	j->to = xstrdup(to->name);
 	gluster_job_owner(j, to);
-	return gluster_pieces(j, copy_work, to->progress, to->arg, err);
+	return far_pieces(&j->far, copy_work, to->progress, to->arg, err);
 }
 
 /* ---- wiped ---- */
@@ -276,14 +269,14 @@ static int wipe_work(void *arg)
 
 	if (!j->fd) {
 		j->fd = gluster_open_file(j, O_RDWR);
-		j->size = j->fd ? (uint64_t)j->st.st_size : 0;
+		j->far.size = j->fd ? (uint64_t)j->st.st_size : 0;
 	}
 	if (!j->fd)
-		return -j->why.code;
-	if (!begin(j))
+		return -j->far.why.code;
+	if (!far_piece(&j->far, GLUSTER_PIECE))
 		r = gluster.glfs_fsync(j->fd, NULL, NULL);
 	else if (j->flags == 't')
-		r = gluster.glfs_discard(j->fd, (off_t)j->off, j->n);
+		r = gluster.glfs_discard(j->fd, (off_t)j->far.off, j->far.n);
 	else
 		r = each_part(j, j->fd, overwrite);
 	return r < 0 ? gluster_failed(j, j->name) : 0;
@@ -304,5 +297,5 @@ int gluster_wipe(struct pool *p, const char *name, const struct volume_info *now
 	if (!j)
 		return -EBUSY;
 	j->flags = algorithm[0];
-	return gluster_pieces(j, wipe_work, progress, arg, err);
+	return far_pieces(&j->far, wipe_work, progress, arg, err);
 }

@@ -17,10 +17,10 @@ static int no_connection(struct gluster_job *j, int code)
 	const struct gluster_source *s = &j->fs->at;
 
 	if (code == ENOENT || code == EINVAL)
-		return error_set(&j->why, ENOENT, "the server '%s' has no volume '%s' that is started", s->host,
+		return error_set(&j->far.why, ENOENT, "the server '%s' has no volume '%s' that is started", s->host,
 				 s->volume);
-	return error_set(&j->why, code == ETIMEDOUT ? EHOSTUNREACH : code, "the GlusterFS server '%s' (port %d): %s",
-			 s->host, s->port ? s->port : GLUSTER_PORT,
+	return error_set(&j->far.why, code == ETIMEDOUT ? EHOSTUNREACH : code,
+			 "the GlusterFS server '%s' (port %d): %s", s->host, s->port ? s->port : GLUSTER_PORT,
 			 code == ENOTCONN ? "it does not answer, or has no such volume" : strerror(code));
 }
 
@@ -28,13 +28,13 @@ int gluster_connect(void *arg)
 {
 	struct gluster_job *j = arg;
 	struct gluster_fs *f = j->fs;
-	int r = gluster_load(&j->why);
+	int r = gluster_load(&j->far.why);
 
 	if (r < 0)
 		return r;
 	f->fs = gluster.glfs_new(f->at.volume);
 	if (!f->fs)
-		return error_set(&j->why, ENOMEM, "GlusterFS's library cannot be used");
+		return error_set(&j->far.why, ENOMEM, "GlusterFS's library cannot be used");
 	gluster.glfs_set_logging(f->fs, "/dev/null", 0);
 	errno = 0;
 	if (gluster.glfs_set_volfile_server(f->fs, "tcp", f->at.host, f->at.port ? f->at.port : GLUSTER_PORT) < 0 ||
@@ -142,14 +142,14 @@ static int read_head(struct gluster_job *j)
 	ssize_t n;
 
 	if (!fd)
-		return -j->why.code;
+		return -j->far.why.code;
 	j->head = xmalloc(IMAGE_HEAD);
 	n = gluster.glfs_pread(fd, j->head, IMAGE_HEAD, 0, 0, NULL);
 	j->nhead = n > 0 ? (size_t)n : 0;
 	if (n < 0)
 		gluster_failed(j, j->name);
 	gluster.glfs_close(fd);
-	return n < 0 ? -j->why.code : 0;
+	return n < 0 ? -j->far.why.code : 0;
 }
 
 int gluster_look(void *arg)
@@ -163,7 +163,7 @@ int gluster_look(void *arg)
 		return j->flags ? read_head(j) : 0;
 	if (S_ISDIR(j->st.st_mode))
 		return 0;
-	return error_set(&j->why, ENOENT, "'%s' is neither a file nor a directory: no volume", path);
+	return error_set(&j->far.why, ENOENT, "'%s' is neither a file nor a directory: no volume", path);
 }
 
 int gluster_mkdir_work(void *arg)
@@ -216,7 +216,7 @@ int gluster_rename_work(void *arg)
 
 static int grow_fd(struct gluster_job *j, glfs_fd_t *fd)
 {
-	uint64_t now = (uint64_t)j->st.st_size, end = now + j->size;
+	uint64_t now = (uint64_t)j->st.st_size, end = now + j->far.size;
 	bool whole = now && (uint64_t)j->st.st_blocks * 512 >= now;
 
 	if (end > INT64_MAX) {
@@ -238,7 +238,7 @@ int gluster_grow_work(void *arg)
 	int r;
 
 	if (!fd)
-		return -j->why.code;
+		return -j->far.why.code;
 	r = grow_fd(j, fd) < 0 ? gluster_failed(j, j->name) : 0;
 	if (r < 0) /* half of it is worth nothing */
 		gluster.glfs_ftruncate(fd, j->st.st_size, NULL, NULL);

@@ -36,25 +36,30 @@ static bool fs_put_if_more(struct gluster_fs *f)
 void gluster_fs_put_later(void *arg)
 {
 	struct gluster_fs *f = arg;
-	struct worker *w;
 
-	if (!f || fs_put_if_more(f))
-		return;
-	w = worker_new("gluster-end");
-	if (worker_post(w, fs_put, f) < 0)
-		fs_put(f);
-	worker_free(w);
+	if (f && !fs_put_if_more(f))
+		far_end("gluster-end", fs_put, f);
 }
 
 /* ---- jobs ---- */
 
-struct gluster_job *gluster_job_first(void)
+static const struct far_kind kind = { gluster_job_free, "the GlusterFS servers do not answer", "gluster-work" };
+
+static struct gluster_job *job_on(struct gluster_fs *f)
 {
 	struct gluster_job *j = xcalloc(1, sizeof(*j));
 
-	j->fs = xcalloc(1, sizeof(*j->fs));
-	atomic_init(&j->fs->refs, 1);
+	j->far.kind = &kind;
+	j->fs = f;
 	return j;
+}
+
+struct gluster_job *gluster_job_first(void)
+{
+	struct gluster_fs *f = xcalloc(1, sizeof(*f));
+
+	atomic_init(&f->refs, 1);
+	return job_on(f);
 }
 
 struct gluster_job *gluster_job_new(struct pool *p, const char *name, struct error *err)
@@ -66,8 +71,7 @@ struct gluster_job *gluster_job_new(struct pool *p, const char *name, struct err
 		error_set(err, EBUSY, "the pool '%s' is not connected", pool_name(p));
 		return NULL;
 	}
-	j = xcalloc(1, sizeof(*j));
-	j->fs = gluster_fs_hold(f);
+	j = job_on(gluster_fs_hold(f));
 	j->name = xstrdup(name);
 	return j;
 }
@@ -82,7 +86,7 @@ void gluster_job_owner(struct gluster_job *j, const struct volume_spec *spec)
 static void clear(struct gluster_job *j)
 {
 	listing_clear(&j->list);
-	error_clear(&j->why);
+	error_clear(&j->far.why);
 	free(j->name);
 	free(j->to);
 	free(j->temp);
@@ -109,7 +113,6 @@ void gluster_job_end(void *arg)
 void gluster_job_free(void *arg)
 {
 	struct gluster_job *j = arg;
-	struct worker *w;
 
 	if (!j)
 		return;
@@ -117,58 +120,7 @@ void gluster_job_free(void *arg)
 		clear(j);
 		return;
 	}
-	w = worker_new("gluster-end");
-	if (worker_post(w, gluster_job_end, j) < 0)
-		gluster_job_end(j);
-	worker_free(w);
-}
-
-static int ended(struct gluster_job *j, int r, struct error *err)
-{
-	if (r >= 0 || r == -ETIMEDOUT || r == -ECANCELED)
-		return r;
-	r = j->why.code ? -j->why.code : r;
-	error_move(err, &j->why);
-	if (err && !err->code)
-		error_set(err, -r, "%s", strerror(-r));
-	gluster_job_free(j);
-	return r;
-}
-
-int gluster_run(struct pool *p, struct gluster_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err)
-{
-	return ended(j, pool_offload(p, fn, j, gluster_job_free, timeout_ms, err), err);
-}
-
-int gluster_run_on(struct worker *w, struct gluster_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err)
-{
-	int r = offload(w, fn, j, gluster_job_free, timeout_ms);
-
-	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT, "the GlusterFS servers do not answer");
-	return r == -ECANCELED ? error_set(err, ECANCELED, "interrupted") : ended(j, r, err);
-}
-
-int gluster_pieces(struct gluster_job *j, int (*fn)(void *job),
-		   void (*progress)(void *arg, uint64_t done, uint64_t total), void *arg, struct error *err)
-{
-	struct worker *w = worker_new("gluster-work");
-	int r;
-
-	for (;;) {
-		r = gluster_run_on(w, j, fn, POOL_LONG_MS, err);
-		if (r < 0)
-			break;
-		if (!j->n) {
-			gluster_job_free(j);
-			break;
-		}
-		j->off += j->n;
-		if (progress)
-			progress(arg, j->off, j->size);
-	}
-	worker_free(w);
-	return r < 0 ? r : 0;
+	far_end("gluster-end", gluster_job_end, j);
 }
 
 int gluster_failed(struct gluster_job *j, const char *name)
@@ -182,6 +134,6 @@ int gluster_failed(struct gluster_job *j, const char *name)
 		words = "there is none";
 	else if (code == EEXIST)
 		words = "there is one already";
-	return error_set(&j->why, code, "'%s%s%s' of the GlusterFS volume %s: %s", j->fs->at.dir,
+	return error_set(&j->far.why, code, "'%s%s%s' of the GlusterFS volume %s: %s", j->fs->at.dir,
 			 name || !j->fs->at.dir[0] ? "/" : "", name ? name : "", j->fs->at.volume, words);
 }

@@ -8,6 +8,7 @@
 #include <sys/random.h>
 
 #include "engine/units.h"
+#include "far_job.h"
 #include "iscsi.h"
 
 #define LUN_NAME "unit:0:0:" /* as libvirt calls them: bus and target say nothing here */
@@ -75,16 +76,13 @@ static int direct_probe(struct buf *state, struct error *err unused)
 /* ---- what goes to a thread ---- */
 
 struct direct {
+	struct far_job far;
 	struct iscsi_login login;
 	unsigned number;
 	struct lun_bytes *bytes;
 	struct listing list;
 	struct vec names;
-	struct error why;
-
-	/* of a wipe */
-	uint64_t off, n;
-	char algorithm;
+	char algorithm; /* of a wipe */
 };
 
 static void direct_free(void *arg)
@@ -95,34 +93,21 @@ static void direct_free(void *arg)
 	lun_bytes_close(d->bytes); /* after a time-out the session is dead: nothing is waited for */
 	listing_clear(&d->list);
 	vec_clear(&d->names, free);
-	error_clear(&d->why);
+	error_clear(&d->far.why);
 	free(d);
 }
+
+static const struct far_kind direct_kind = { .free = direct_free };
 
 static struct direct *direct_new(struct pool *p, struct error *err)
 {
 	struct direct *d = xcalloc(1, sizeof(*d));
 
+	d->far.kind = &direct_kind;
 	if (iscsi_login_of(p, &d->login, err) == 0)
 		return d;
 	direct_free(d);
 	return NULL;
-}
-
-/* As scsi_work_run: a negative result has freed D, or will. */
-static int ended(struct direct *d, int r, struct error *err)
-{
-	if (r >= 0 || r == -ETIMEDOUT || r == -ECANCELED)
-		return r;
-	r = d->why.code ? -d->why.code : r;
-	error_move(err, &d->why);
-	direct_free(d);
-	return r;
-}
-
-static int direct_run(struct pool *p, struct direct *d, int (*fn)(void *d), int64_t timeout_ms, struct error *err)
-{
-	return ended(d, pool_offload(p, fn, d, direct_free, timeout_ms, err), err);
 }
 
 /* ---- volumes ---- */
@@ -154,19 +139,19 @@ static int list_work(void *arg)
 	struct lun_session *s = NULL;
 	autofree unsigned *numbers = NULL;
 	size_t n = 0;
-	int r = lun_open(&d->login, false, POOL_ASK_MS - 500, &s, &d->why);
+	int r = lun_open(&d->login, false, POOL_ASK_MS - 500, &s, &d->far.why);
 
 	if (r == 0)
-		r = lun_numbers(s, &numbers, &n, &d->why);
+		r = lun_numbers(s, &numbers, &n, &d->far.why);
 	for (size_t i = 0; r == 0 && i < n; i++) {
 		struct lun l;
 
-		r = lun_look(s, numbers[i], &l, &d->why);
+		r = lun_look(s, numbers[i], &l, &d->far.why);
 		if (r == 0)
 			add_lun(d, &l);
 		free(l.id);
 		if (r < 0 && r != -ENOTCONN && r != -ETIMEDOUT) {
-			error_clear(&d->why); /* a controller, an empty drive: no volume */
+			error_clear(&d->far.why); /* a controller, an empty drive: no volume */
 			r = 0;
 		}
 	}
@@ -177,7 +162,7 @@ static int list_work(void *arg)
 static int direct_list(struct pool *p, struct listing *out, struct error *err)
 {
 	struct direct *d = direct_new(p, err);
-	int r = d ? direct_run(p, d, list_work, POOL_ASK_MS, err) : -ENOENT;
+	int r = d ? far_run(p, &d->far, list_work, POOL_ASK_MS, err) : -ENOENT;
 
 	if (!d)
 		return err && err->code ? -err->code : r;
@@ -205,7 +190,7 @@ static int open_work(void *arg)
 {
 	struct direct *d = arg;
 
-	return lun_bytes_open(&d->login, d->number, &d->bytes, &d->why);
+	return lun_bytes_open(&d->login, d->number, &d->bytes, &d->far.why);
 }
 
 static struct direct *direct_of(struct pool *p, const char *name, struct error *err)
@@ -226,7 +211,7 @@ static int direct_image(struct pool *p, const char *name, int flags, const struc
 
 	if (!d)
 		return err && err->code ? -err->code : -ENOENT;
-	r = direct_run(p, d, open_work, POOL_ASK_MS, err);
+	r = far_run(p, &d->far, open_work, POOL_ASK_MS, err);
 	if (r < 0)
 		return r;
 	*out = lun_bytes_bulk(take(&d->bytes), (flags & O_ACCMODE) != O_RDONLY);
@@ -253,7 +238,7 @@ static int randomize(struct direct *d, uint64_t off, uint64_t n)
 				return -errno;
 			have += got > 0 ? (size_t)got : 0;
 		}
-		r = lun_bytes_write(d->bytes, bytes, now, off, &d->why);
+		r = lun_bytes_write(d->bytes, bytes, now, off, &d->far.why);
 		off += now;
 		n -= now;
 	}
@@ -263,22 +248,18 @@ static int randomize(struct direct *d, uint64_t off, uint64_t n)
 static int wipe_work(void *arg)
 {
 	struct direct *d = arg;
-	uint64_t size;
-	int r = d->bytes ? 0 : lun_bytes_open(&d->login, d->number, &d->bytes, &d->why);
+	int r = d->bytes ? 0 : lun_bytes_open(&d->login, d->number, &d->bytes, &d->far.why);
 
 	if (r < 0)
 		return r;
-	size = lun_bytes_size(d->bytes);
-	d->n = d->off < size ? size - d->off : 0;
-	if (d->n > WIPE_PIECE)
-		d->n = WIPE_PIECE;
-	if (!d->n)
-		return lun_bytes_sync(d->bytes, &d->why);
+	d->far.size = lun_bytes_size(d->bytes);
+	if (!far_piece(&d->far, WIPE_PIECE))
+		return lun_bytes_sync(d->bytes, &d->far.why);
 	if (d->algorithm == 'z')
-		return lun_bytes_zero(d->bytes, d->off, d->n, &d->why);
+		return lun_bytes_zero(d->bytes, d->far.off, d->far.n, &d->far.why);
 	if (d->algorithm == 't')
-		return lun_bytes_discard(d->bytes, d->off, d->n, &d->why);
-	return randomize(d, d->off, d->n);
+		return lun_bytes_discard(d->bytes, d->far.off, d->far.n, &d->far.why);
+	return randomize(d, d->far.off, d->far.n);
 }
 
 static int wipe_pieces(struct direct *d, struct worker *w, uint64_t total,
@@ -290,14 +271,14 @@ static int wipe_pieces(struct direct *d, struct worker *w, uint64_t total,
 		if (r == -ECANCELED || r == -ETIMEDOUT)
 			return error_set(err, -r, "wiping was interrupted after %s",
 					 r == -ECANCELED ? "a part of it" : "a day");
-		r = ended(d, r, err);
+		r = far_ended(&d->far, r, err);
 		if (r < 0)
 			return r;
-		if (!d->n)
+		if (!d->far.n)
 			break;
-		d->off += d->n;
+		d->far.off += d->far.n;
 		if (progress)
-			progress(arg, d->off, total);
+			progress(arg, d->far.off, total);
 	}
 	direct_free(d);
 	return 0;
@@ -346,13 +327,13 @@ static int discover_work(void *arg)
 			fclose(f);
 	}
 	if (!d->login.portal.initiator)
-		return error_set(&d->why, EINVAL,
+		return error_set(&d->far.why, EINVAL,
 				 "as whom is to be asked? write <source><host name='%s'/><initiator><iqn "
 				 "name='iqn...'/></initiator></source>",
 				 d->login.portal.host);
-	r = lun_open(&d->login, true, POOL_ASK_MS, &s, &d->why);
+	r = lun_open(&d->login, true, POOL_ASK_MS, &s, &d->far.why);
 	if (r == 0)
-		r = lun_targets(s, &d->names, &d->why);
+		r = lun_targets(s, &d->names, &d->far.why);
 	lun_close(s);
 	return r;
 }
@@ -364,6 +345,7 @@ static int direct_discover(struct str spec, struct buf *xml, struct error *err)
 	struct worker *w;
 	int r = iscsi_spec_of(spec, &d->login.portal, err);
 
+	d->far.kind = &direct_kind;
 	if (r == 0 && d->login.portal.user)
 		r = error_set(err, ENOTSUP, "source/auth: targets are asked for without CHAP: leave it out");
 	if (r < 0) {
@@ -375,7 +357,7 @@ static int direct_discover(struct str spec, struct buf *xml, struct error *err)
 	worker_free(w);
 	if (r == -ETIMEDOUT || r == -ECANCELED)
 		return error_set(err, -r, "the server did not answer");
-	r = ended(d, r, err);
+	r = far_ended(&d->far, r, err);
 	if (r < 0)
 		return r;
 	for (size_t i = 0; i < d->names.n; i++)

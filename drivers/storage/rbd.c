@@ -23,7 +23,7 @@ static int names_of(struct rbd_job *j, void (*fn)(struct rbd_job *j, const char 
 		r = ceph.rbd_list2(j->c->io, images, &n);
 	} while (r == -ERANGE);
 	if (r < 0)
-		return ceph_failed(&j->why, r, "the images of", j->c->pool);
+		return ceph_failed(&j->far.why, r, "the images of", j->c->pool);
 	for (size_t i = 0; i < n; i++)
 		fn(j, images[i].name);
 	ceph.rbd_image_spec_list_cleanup(images, n);
@@ -34,7 +34,7 @@ static int start_work(void *arg)
 {
 	struct rbd_job *j = arg;
 
-	return cluster_open(j->c, &j->login, &j->why);
+	return cluster_open(j->c, &j->login, &j->far.why);
 }
 
 static void clean_work(void *arg)
@@ -56,16 +56,15 @@ static void clean_apart(struct pool *p)
 
 static int rbd_start(struct pool *p, struct error *err)
 {
-	struct rbd_job *j = xcalloc(1, sizeof(*j));
+	struct rbd_job *j = rbd_job_first();
 	int r = rbd_login_of(p, &j->login, err);
 
-	j->c = cluster_new();
 	j->c->by_capacity = node_is(pool_node(p), "refresh/volume/@allocation", "capacity");
 	if (r < 0) {
 		rbd_job_free(j);
 		return r;
 	}
-	r = rbd_run(p, j, start_work, POOL_WORK_MS, err);
+	r = far_run(p, &j->far, start_work, POOL_WORK_MS, err);
 	if (r < 0)
 		return r;
 	pool_set_priv(p, cluster_hold(j->c), cluster_put_soon);
@@ -113,7 +112,7 @@ static int list_work(void *arg)
 static int rbd_list_slot(struct pool *p, struct listing *out, struct error *err)
 {
 	struct rbd_job *j = rbd_job_new(p, NULL, err);
-	int r = j ? rbd_run(p, j, list_work, POOL_ASK_MS, err) : -EBUSY;
+	int r = j ? far_run(p, &j->far, list_work, POOL_ASK_MS, err) : -EBUSY;
 
 	if (r < 0)
 		return r;
@@ -134,7 +133,7 @@ static int usage_work(void *arg)
 	if (r == 0)
 		r = ceph.rados_ioctx_pool_stat(j->c->io, &pool);
 	if (r < 0)
-		return ceph_failed(&j->why, r, "the use of", j->c->pool);
+		return ceph_failed(&j->far.why, r, "the use of", j->c->pool);
 	j->usage.capacity = all.kb * 1024;
 	j->usage.available = all.kb_avail * 1024;
 	j->usage.allocation = pool.num_bytes;
@@ -144,7 +143,7 @@ static int usage_work(void *arg)
 static int rbd_usage(struct pool *p, struct pool_usage *out, struct error *err)
 {
 	struct rbd_job *j = rbd_job_new(p, NULL, err);
-	int r = j ? rbd_run(p, j, usage_work, POOL_ASK_MS, err) : -EBUSY;
+	int r = j ? far_run(p, &j->far, usage_work, POOL_ASK_MS, err) : -EBUSY;
 
 	if (r < 0)
 		return r;
@@ -157,13 +156,13 @@ static int info_work(void *arg)
 {
 	struct rbd_job *j = arg;
 
-	return ceph_image_info(j->c, j->name, &j->info, &j->why);
+	return ceph_image_info(j->c, j->name, &j->info, &j->far.why);
 }
 
 static int rbd_info(struct pool *p, const char *name, struct volume_info *info, struct error *err)
 {
 	struct rbd_job *j = rbd_job_new(p, name, err);
-	int r = j ? rbd_run(p, j, info_work, POOL_ASK_MS, err) : -EBUSY;
+	int r = j ? far_run(p, &j->far, info_work, POOL_ASK_MS, err) : -EBUSY;
 
 	if (r < 0)
 		return r;
@@ -180,7 +179,7 @@ static int make_work(void *arg)
 {
 	struct rbd_job *j = arg;
 
-	return ceph_image_make(j->c, &j->new, &j->why);
+	return ceph_image_make(j->c, &j->new, &j->far.why);
 }
 
 /* "POOL/[SPACE/]NAME@SNAPSHOT" of this pool: the part after the pool. */
@@ -248,7 +247,7 @@ static struct rbd_job *making(struct pool *p, const struct volume_spec *spec, st
 static int make_apart(struct rbd_job *j, struct error *err)
 {
 	struct worker *w = worker_new("ceph-work");
-	int r = rbd_run_on(w, j, make_work, POOL_LONG_MS, err);
+	int r = far_run_on(w, &j->far, make_work, POOL_LONG_MS, err);
 
 	worker_free(w);
 	return r;
@@ -274,7 +273,7 @@ static int rbd_create_slot(struct pool *p, const struct volume_spec *spec, struc
 		j->whole = xstrdup(spec->name);
 		j->new.name = j->to;
 	}
-	r = spec->secret ? make_apart(j, err) : rbd_run(p, j, make_work, POOL_WORK_MS, err);
+	r = spec->secret ? make_apart(j, err) : far_run(p, &j->far, make_work, POOL_WORK_MS, err);
 	if (r < 0)
 		return r;
 	if (full)
@@ -287,7 +286,7 @@ static int remove_work(void *arg)
 {
 	struct rbd_job *j = arg;
 
-	return ceph_image_remove(j->c, j->name, &j->why);
+	return ceph_image_remove(j->c, j->name, &j->far.why);
 }
 
 /* Each of its objects is deleted: the pool goes on meanwhile. */
@@ -295,7 +294,7 @@ static int rbd_remove_slot(struct pool *p, const char *name, struct error *err)
 {
 	struct rbd_job *j = rbd_job_new(p, name, err);
 	struct worker *w = worker_new("ceph-work");
-	int r = j ? rbd_run_on(w, j, remove_work, POOL_LONG_MS, err) : -EBUSY;
+	int r = j ? far_run_on(w, &j->far, remove_work, POOL_LONG_MS, err) : -EBUSY;
 
 	worker_free(w);
 	if (r == 0)
@@ -308,7 +307,7 @@ static int rename_work(void *arg)
 	struct rbd_job *j = arg;
 	int r = ceph.rbd_rename(j->c->io, j->name, j->to);
 
-	return r < 0 ? ceph_failed(&j->why, r, "the image", r == -EEXIST ? j->to : j->name) : 0;
+	return r < 0 ? ceph_failed(&j->far.why, r, "the image", r == -EEXIST ? j->to : j->name) : 0;
 }
 
 static int rbd_rename_slot(struct pool *p, const char *name, const char *to, struct error *err)
@@ -319,7 +318,7 @@ static int rbd_rename_slot(struct pool *p, const char *name, const char *to, str
 	if (!j)
 		return err && err->code ? -err->code : -EINVAL;
 	j->to = xstrdup(to);
-	r = rbd_run(p, j, rename_work, POOL_WORK_MS, err);
+	r = far_run(p, &j->far, rename_work, POOL_WORK_MS, err);
 	if (r == 0)
 		rbd_job_free(j);
 	return r;
@@ -331,19 +330,19 @@ static int resize_work(void *arg)
 	struct rbd_job *j = arg;
 	uint64_t now;
 	bool two;
-	int r = ceph_image_open(j->c, j->name, true, &j->image, &j->why);
+	int r = ceph_image_open(j->c, j->name, true, &j->image, &j->far.why);
 
 	if (r < 0)
 		return r;
-	j->size += ceph_image_luks(j->image, &two);
+	j->far.size += ceph_image_luks(j->image, &two);
 	r = ceph.rbd_get_size(j->image, &now);
-	if (r == 0 && j->size < now)
-		r = error_set(&j->why, EINVAL, "the image '%s' has %llu bytes: what lies beyond would be lost", j->name,
-			      (unsigned long long)now);
+	if (r == 0 && j->far.size < now)
+		r = error_set(&j->far.why, EINVAL, "the image '%s' has %llu bytes: what lies beyond would be lost",
+			      j->name, (unsigned long long)now);
 	else if (r == 0)
-		r = ceph.rbd_resize(j->image, j->size);
+		r = ceph.rbd_resize(j->image, j->far.size);
 	rbd_job_close(j);
-	return r < 0 && !j->why.code ? ceph_failed(&j->why, r, "the image", j->name) : r;
+	return r < 0 && !j->far.why.code ? ceph_failed(&j->far.why, r, "the image", j->name) : r;
 }
 
 static int rbd_resize_slot(struct pool *p, const char *name, const struct volume_info *now unused, uint64_t capacity,
@@ -354,8 +353,8 @@ static int rbd_resize_slot(struct pool *p, const char *name, const struct volume
 
 	if (!j)
 		return -EBUSY;
-	j->size = capacity;
-	r = rbd_run(p, j, resize_work, POOL_WORK_MS, err);
+	j->far.size = capacity;
+	r = far_run(p, &j->far, resize_work, POOL_WORK_MS, err);
 	if (r == 0)
 		rbd_job_free(j);
 	return r;

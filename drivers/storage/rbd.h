@@ -11,6 +11,7 @@
 #include <stdatomic.h>
 
 #include "ceph_api.h"
+#include "far_job.h"
 #include "rbd_source.h"
 
 #define CEPH_OP_S 30 /* as long as libvirt lets a monitor or an OSD be silent */
@@ -68,6 +69,7 @@ int ceph_image_extents(rbd_image_t image, uint64_t off, uint64_t n, bool fine,
 /* ---- rbd_job.c: what goes to a thread ---- */
 
 struct rbd_job {
+	struct far_job far;
 	struct cluster *c;
 	struct rbd_login login; /* of start */
 	char *name, *to;
@@ -82,20 +84,12 @@ struct rbd_job {
 	char *parent, *luks;
 	struct buf passphrase;
 	int flags;
-	uint64_t off, n, size; /* of a work in pieces: where it is, how much the last piece was, the end */
-	struct error why;
 };
+struct rbd_job *rbd_job_first(void); /* with a connection that start makes */
 struct rbd_job *rbd_job_new(struct pool *p, const char *name, struct error *err); /* NULL: it is not active */
 void rbd_job_close(struct rbd_job *j); /* its images.  On its thread: closing waits for the cluster */
 void rbd_job_free(void *job);	       /* on the loop */
 void rbd_job_end(void *job);	       /* the same on a thread */
-/* FN on the pool's thread, or on W's.  A negative result is in *ERR, and has freed J (or will); else J is the caller's. */
-int rbd_run(struct pool *p, struct rbd_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err);
-int rbd_run_on(struct worker *w, struct rbd_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err);
-/* FN again and again on a thread of its own, each time one piece, until it leaves j->n 0
- * and no image open.  Frees J. */
-int rbd_pieces(struct rbd_job *j, int (*fn)(void *job), void (*progress)(void *arg, uint64_t done, uint64_t total),
-	       void *arg, struct error *err);
 
 struct image_bytes; /* rbd_bytes.c; may be NULL; on a thread */
 void rbd_bytes_free(struct image_bytes *b);

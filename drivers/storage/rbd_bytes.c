@@ -13,6 +13,7 @@
 #define GROW_MIN (64ull << 20)
 
 struct image_bytes {
+	struct far_job far;
 	struct cluster *c;
 	rbd_image_t image;
 	char *name;    /* as it is opened */
@@ -20,7 +21,6 @@ struct image_bytes {
 	uint64_t size; /* what is shown */
 	uint64_t room; /* what the image has */
 	bool may_grow, opened_by_us;
-	struct error why;
 };
 
 /* ---- on the bulk's thread ---- */
@@ -181,7 +181,7 @@ static void bytes_free(struct image_bytes *b)
 	if (b->whole && b->opened_by_us)
 		(void)!ceph.rbd_remove(b->c->io, b->name);
 	cluster_put(b->c);
-	error_clear(&b->why);
+	error_clear(&b->far.why);
 	free(b->name);
 	free(b->whole);
 	free(b);
@@ -217,7 +217,7 @@ static int commit_work(void *arg)
 	if (r == 0 && b->whole)
 		r = ceph.rbd_rename(b->c->io, b->name, b->whole);
 	if (r < 0)
-		return ceph_failed(&b->why, r, "the image", b->whole ? b->whole : b->name);
+		return ceph_failed(&b->far.why, r, "the image", b->whole ? b->whole : b->name);
 	if (b->whole) { /* from now on it is one that is there */
 		free(b->name);
 		b->name = take(&b->whole);
@@ -225,17 +225,9 @@ static int commit_work(void *arg)
 	return 0;
 }
 
-/* The bulk's own thread does it, and closes only after that: B outlives a caller that gave up. */
 static int commit(struct bulk *k, struct error *err)
 {
-	struct image_bytes *b = k->priv;
-	int r = offload(k->worker, commit_work, b, NULL, POOL_WORK_MS);
-
-	if (r == -ETIMEDOUT || r == -ECANCELED)
-		return error_set(err, -r, "the cluster does not answer");
-	if (r < 0)
-		error_move(err, &b->why);
-	return r;
+	return far_commit(k, commit_work, err);
 }
 
 /* ---- opened ---- */
@@ -248,7 +240,7 @@ static int make_upload(struct rbd_job *j, struct image_bytes *b)
 	b->name = ceph_temporary_name();
 	b->may_grow = true;
 	new.name = b->name;
-	return ceph_image_make(b->c, &new, &j->why);
+	return ceph_image_make(b->c, &new, &j->far.why);
 }
 
 static int decrypt(struct rbd_job *j, struct image_bytes *b)
@@ -261,13 +253,13 @@ static int decrypt(struct rbd_job *j, struct image_bytes *b)
 	int r;
 
 	if (!ceph_image_luks(b->image, &two))
-		return error_set(&j->why, EINVAL, "the image '%s' is not known to be encrypted", j->name);
+		return error_set(&j->far.why, EINVAL, "the image '%s' is not known to be encrypted", j->name);
 	r = ceph.rbd_encryption_load(b->image, two ? RBD_ENCRYPTION_FORMAT_LUKS2 : RBD_ENCRYPTION_FORMAT_LUKS1,
 				     two ? (rbd_encryption_options_t)&other : (rbd_encryption_options_t)&one,
 				     two ? sizeof(other) : sizeof(one));
 	if (r == -EPERM)
-		return error_set(&j->why, EACCES, "the value of the secret does not open the image '%s'", j->name);
-	return r < 0 ? ceph_failed(&j->why, r, "encryption of the image", j->name) : 0;
+		return error_set(&j->far.why, EACCES, "the value of the secret does not open the image '%s'", j->name);
+	return r < 0 ? ceph_failed(&j->far.why, r, "encryption of the image", j->name) : 0;
 }
 
 static int open_work(void *arg)
@@ -277,13 +269,14 @@ static int open_work(void *arg)
 	bool writes = (j->flags & O_ACCMODE) != O_RDONLY;
 	int r = 0;
 
+	b->far.kind = j->far.kind;
 	b->c = cluster_hold(j->c);
 	if (j->flags & O_CREAT)
 		r = make_upload(j, b);
 	else
 		b->name = xstrdup(j->name);
 	if (r == 0)
-		r = ceph_image_open(b->c, b->name, writes, &b->image, &j->why);
+		r = ceph_image_open(b->c, b->name, writes, &b->image, &j->far.why);
 	b->opened_by_us = r == 0;
 	if (r == 0 && j->passphrase.n)
 		r = decrypt(j, b);
@@ -297,7 +290,7 @@ static int open_work(void *arg)
 	}
 	if (r == 0 && writes) /* the cache writes through until the first flush */
 		r = ceph.rbd_flush(b->image);
-	return r < 0 ? ceph_failed(&j->why, r, "the image", j->name) : 0;
+	return r < 0 ? ceph_failed(&j->far.why, r, "the image", j->name) : 0;
 }
 
 void rbd_bytes_free(struct image_bytes *b)
@@ -315,7 +308,7 @@ static int open_image(struct rbd_job *j, int flags, struct bulk **out, struct er
 	int r;
 
 	j->flags = flags;
-	r = rbd_run_on(w, j, open_work, most, err);
+	r = far_run_on(w, &j->far, open_work, most, err);
 	if (r < 0) {
 		worker_free(w);
 		return r;

@@ -59,14 +59,8 @@ static void put(void *c)
 
 void cluster_put_later(struct cluster *c)
 {
-	struct worker *w;
-
-	if (!c || cluster_put_if_more(c))
-		return;
-	w = worker_new("ceph-end");
-	if (worker_post(w, put, c) < 0)
-		cluster_put(c);
-	worker_free(w);
+	if (c && !cluster_put_if_more(c))
+		far_end("ceph-end", put, c);
 }
 
 struct ending {

@@ -15,15 +15,6 @@ struct piece {
 	int r;
 };
 
-/* Sets how much this piece is; false: it is over. */
-static bool begin(struct rbd_job *j)
-{
-	j->n = j->off < j->size ? j->size - j->off : 0;
-	if (j->n > PIECE)
-		j->n = PIECE;
-	return j->n;
-}
-
 /* The last piece of what was made: it gets its name. */
 static int made_whole(struct rbd_job *j)
 {
@@ -33,7 +24,7 @@ static int made_whole(struct rbd_job *j)
 	if (r == 0)
 		r = ceph.rbd_rename(j->c->io, j->to, j->whole);
 	j->made = r < 0;
-	return r < 0 ? ceph_failed(&j->why, r, "the image", j->whole) : 0;
+	return r < 0 ? ceph_failed(&j->far.why, r, "the image", j->whole) : 0;
 }
 
 static int fill_random(char *p, size_t n)
@@ -75,13 +66,13 @@ static int overwrite(void *arg, uint64_t off, uint64_t n)
 
 static int open_wipe(struct rbd_job *j)
 {
-	int r = ceph_image_open(j->c, j->name, true, &j->image, &j->why);
+	int r = ceph_image_open(j->c, j->name, true, &j->image, &j->far.why);
 
 	if (r == 0)
 		r = ceph_image_snapshots(j->image, j->name, "they would keep what is wiped: remove them first",
-					 &j->why);
+					 &j->far.why);
 	if (r == 0)
-		r = ceph.rbd_get_size(j->image, &j->size);
+		r = ceph.rbd_get_size(j->image, &j->far.size);
 	if (r < 0)
 		rbd_job_close(j);
 	else
@@ -97,23 +88,23 @@ static int wipe_work(void *arg)
 
 	if (r < 0)
 		return r;
-	if (!begin(j)) {
+	if (!far_piece(&j->far, PIECE)) {
 		r = ceph.rbd_flush(j->image);
 		rbd_job_close(j);
-		return r < 0 ? ceph_failed(&j->why, r, "the image", j->name) : 0;
+		return r < 0 ? ceph_failed(&j->far.why, r, "the image", j->name) : 0;
 	}
 	if (p.how == 't') {
-		r = ceph.rbd_discard(j->image, j->off, j->n);
+		r = ceph.rbd_discard(j->image, j->far.off, j->far.n);
 	} else {
 		p.buffer = xmalloc(BUFFER);
-		r = ceph_image_extents(j->image, j->off, j->n, false, overwrite, &p);
+		r = ceph_image_extents(j->image, j->far.off, j->far.n, false, overwrite, &p);
 		free(p.buffer);
 	}
 	r = r < 0 ? r : p.r;
 	if (r >= 0)
 		return 0;
 	rbd_job_close(j);
-	return ceph_failed(&j->why, r, "the image", j->name);
+	return ceph_failed(&j->far.why, r, "the image", j->name);
 }
 
 int rbd_wipe(struct pool *p, const char *name, const struct volume_info *now unused, const char *algorithm,
@@ -132,7 +123,7 @@ int rbd_wipe(struct pool *p, const char *name, const struct volume_info *now unu
 	if (!j)
 		return -EBUSY;
 	j->flags = algorithm[0];
-	return rbd_pieces(j, wipe_work, progress, arg, err);
+	return far_pieces(&j->far, wipe_work, progress, arg, err);
 }
 
 /* ---- copy ---- */
@@ -159,21 +150,21 @@ static int copy_part(void *arg, uint64_t off, uint64_t n)
 static int open_copy(struct rbd_job *j)
 {
 	rbd_image_info_t info;
-	int r = ceph_image_open(j->c, j->name, false, &j->image, &j->why);
+	int r = ceph_image_open(j->c, j->name, false, &j->image, &j->far.why);
 
 	if (r == 0) {
 		r = ceph.rbd_stat(j->image, &info, sizeof(info));
 		if (r < 0)
-			ceph_failed(&j->why, r, "the image", j->name);
+			ceph_failed(&j->far.why, r, "the image", j->name);
 	}
 	if (r == 0) {
-		j->size = info.size;
+		j->far.size = info.size;
 		j->new = (struct rbd_new){ .name = j->to, .size = info.size, .order = info.order };
-		r = ceph_image_make(j->c, &j->new, &j->why);
+		r = ceph_image_make(j->c, &j->new, &j->far.why);
 		j->made = r == 0;
 	}
 	if (r == 0)
-		r = ceph_image_open(j->c, j->to, true, &j->target, &j->why);
+		r = ceph_image_open(j->c, j->to, true, &j->target, &j->far.why);
 	if (r == 0)
 		r = ceph_image_copy_luks(j->image, j->target);
 	if (r == 0)
@@ -188,13 +179,13 @@ static int copy_piece(struct rbd_job *j)
 
 	if (r < 0)
 		return r;
-	if (!begin(j))
+	if (!far_piece(&j->far, PIECE))
 		return made_whole(j);
 	p.buffer = xmalloc(BUFFER);
-	r = ceph_image_extents(j->image, j->off, j->n, true, copy_part, &p);
+	r = ceph_image_extents(j->image, j->far.off, j->far.n, true, copy_part, &p);
 	free(p.buffer);
 	r = r < 0 ? r : p.r;
-	return r < 0 ? ceph_failed(&j->why, r, "the copy of", j->name) : 0;
+	return r < 0 ? ceph_failed(&j->far.why, r, "the copy of", j->name) : 0;
 }
 
 static int copy_work(void *arg)
@@ -216,7 +207,7 @@ int rbd_clone_slot(struct pool *p, const char *name, const struct volume_info *n
 		return err && err->code ? -err->code : -EINVAL;
 	j->to = ceph_temporary_name();
 	j->whole = xstrdup(to->name);
-	return rbd_pieces(j, copy_work, to->progress, to->arg, err);
+	return far_pieces(&j->far, copy_work, to->progress, to->arg, err);
 }
 
 /* ---- preallocation ---- */
@@ -225,17 +216,17 @@ static int fill_work(void *arg)
 {
 	struct rbd_job *j = arg;
 	uint64_t at;
-	int r = j->target ? 0 : ceph_image_open(j->c, j->to, true, &j->target, &j->why);
+	int r = j->target ? 0 : ceph_image_open(j->c, j->to, true, &j->target, &j->far.why);
 
-	if (r == 0 && !j->size) {
+	if (r == 0 && !j->far.size) {
 		bool two;
-		r = ceph.rbd_get_size(j->target, &j->size);
-		j->off = ceph_image_luks(j->target, &two); /* the header is there */
+		r = ceph.rbd_get_size(j->target, &j->far.size);
+		j->far.off = ceph_image_luks(j->target, &two); /* the header is there */
 	}
-	if (r == 0 && !begin(j))
+	if (r == 0 && !far_piece(&j->far, PIECE))
 		return made_whole(j);
-	for (at = j->off; r == 0 && at < j->off + j->n; at += BUFFER) {
-		uint64_t left = j->off + j->n - at;
+	for (at = j->far.off; r == 0 && at < j->far.off + j->far.n; at += BUFFER) {
+		uint64_t left = j->far.off + j->far.n - at;
 		ssize_t put = ceph.rbd_write_zeroes(j->target, at, left < BUFFER ? left : BUFFER,
 						    RBD_WRITE_ZEROES_FLAG_THICK_PROVISION, 0);
 		r = put < 0 ? (int)put : 0;
@@ -243,11 +234,11 @@ static int fill_work(void *arg)
 	if (r == 0)
 		return 0;
 	rbd_job_close(j);
-	return ceph_failed(&j->why, r, "the image", j->to);
+	return ceph_failed(&j->far.why, r, "the image", j->to);
 }
 
 int rbd_fill(struct rbd_job *j, const struct volume_spec *spec, struct error *err)
 {
 	j->made = true;
-	return rbd_pieces(j, fill_work, spec->progress, spec->arg, err);
+	return far_pieces(&j->far, fill_work, spec->progress, spec->arg, err);
 }

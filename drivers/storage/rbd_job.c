@@ -2,6 +2,22 @@
 /* Work on images that goes to a thread, and what becomes of it when nobody waits any longer. */
 #include "rbd.h"
 
+static const struct far_kind kind = { rbd_job_free, "the cluster does not answer", "ceph-work" };
+
+static struct rbd_job *job_on(struct cluster *c)
+{
+	struct rbd_job *j = xcalloc(1, sizeof(*j));
+
+	j->far.kind = &kind;
+	j->c = c;
+	return j;
+}
+
+struct rbd_job *rbd_job_first(void)
+{
+	return job_on(cluster_new());
+}
+
 struct rbd_job *rbd_job_new(struct pool *p, const char *name, struct error *err)
 {
 	struct cluster *c = pool_priv(p);
@@ -11,8 +27,7 @@ struct rbd_job *rbd_job_new(struct pool *p, const char *name, struct error *err)
 		error_set(err, EBUSY, "the pool '%s' is not connected", pool_name(p));
 		return NULL;
 	}
-	j = xcalloc(1, sizeof(*j));
-	j->c = cluster_hold(c);
+	j = job_on(cluster_hold(c));
 	j->name = xstrdup(name);
 	return j;
 }
@@ -25,7 +40,7 @@ static void clear(struct rbd_job *j)
 	if (j->passphrase.n)
 		explicit_bzero(j->passphrase.p, j->passphrase.n);
 	buf_clear(&j->passphrase);
-	error_clear(&j->why);
+	error_clear(&j->far.why);
 	free(j->name);
 	free(j->to);
 	free(j->whole);
@@ -58,7 +73,6 @@ void rbd_job_end(void *arg)
 void rbd_job_free(void *arg)
 {
 	struct rbd_job *j = arg;
-	struct worker *w;
 
 	if (!j)
 		return;
@@ -66,56 +80,5 @@ void rbd_job_free(void *arg)
 		clear(j);
 		return;
 	}
-	w = worker_new("ceph-end");
-	if (worker_post(w, rbd_job_end, j) < 0)
-		rbd_job_end(j);
-	worker_free(w);
-}
-
-static int ended(struct rbd_job *j, int r, struct error *err)
-{
-	if (r >= 0 || r == -ETIMEDOUT || r == -ECANCELED)
-		return r;
-	r = j->why.code ? -j->why.code : r;
-	error_move(err, &j->why);
-	if (err && !err->code)
-		error_set(err, -r, "%s", strerror(-r));
-	rbd_job_free(j);
-	return r;
-}
-
-int rbd_run(struct pool *p, struct rbd_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err)
-{
-	return ended(j, pool_offload(p, fn, j, rbd_job_free, timeout_ms, err), err);
-}
-
-int rbd_run_on(struct worker *w, struct rbd_job *j, int (*fn)(void *job), int64_t timeout_ms, struct error *err)
-{
-	int r = offload(w, fn, j, rbd_job_free, timeout_ms);
-
-	if (r == -ETIMEDOUT)
-		return error_set(err, ETIMEDOUT, "the cluster does not answer");
-	return r == -ECANCELED ? error_set(err, ECANCELED, "interrupted") : ended(j, r, err);
-}
-
-int rbd_pieces(struct rbd_job *j, int (*fn)(void *job), void (*progress)(void *arg, uint64_t done, uint64_t total),
-	       void *arg, struct error *err)
-{
-	struct worker *w = worker_new("ceph-work");
-	int r;
-
-	for (;;) {
-		r = rbd_run_on(w, j, fn, POOL_LONG_MS, err);
-		if (r < 0)
-			break;
-		if (!j->n) {
-			rbd_job_free(j);
-			break;
-		}
-		j->off += j->n;
-		if (progress)
-			progress(arg, j->off, j->size);
-	}
-	worker_free(w);
-	return r < 0 ? r : 0;
+	far_end("ceph-end", rbd_job_end, j);
 }

@@ -24,6 +24,11 @@ int files_wipe(struct pool *p, const char *name, const struct volume_info *now, 
 int files_image(struct pool *p, const char *name, int flags, const struct volume_spec *spec, struct bulk **out,
 		struct error *err);
 int files_disk(struct pool *p, const char *name, const struct volume_info *now, struct node *disk, struct error *err);
+#define FILES_SLOTS                                                                                                    \
+	.volume_formats = file_formats, .list = files_list, .usage = files_usage, .info = files_info,                  \
+	.create = files_create, .remove = files_remove, .rename = files_rename, .resize = files_resize,                \
+	.clone = files_clone, .wipe = files_wipe, .image = files_image, .data = image_data, .disk = files_disk,        \
+	.directory = files_directory
 
 /* ---- mounting.c: fs and netfs pools are a mount on target/path ---- */
 

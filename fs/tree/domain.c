@@ -83,21 +83,11 @@ static int config_xml_show(const struct place *at, struct buf *out, struct error
 	return 0;
 }
 
-/* The last verdict, kept for the reader that comes after the writer. */
-static int check_show(const struct place *at, struct buf *out, struct error *err unused)
-{
-	buf_puts(out, verdict_text(at->obj));
-	return 0;
-}
-
 static int check_store(const struct place *at, struct str text, struct error *err)
 {
 	struct buf verdict = { 0 };
-	int r = domain_verdict(domain_of(at->obj), text, &verdict, err);
 
-	verdict_set(at->obj, buf_take(&verdict));
-	samples_drop();
-	return r;
+	return verdict_keep(at->obj, &verdict, domain_verdict(domain_of(at->obj), text, &verdict, err));
 }
 
 static int pending_show(const struct place *at, struct buf *out, struct error *err unused)
@@ -181,7 +171,7 @@ static const struct entry domain_entries[] = {
 	VALUE("autostart", 0644, autostart_show, autostart_store, .facets = F_CONFIG | F_DOC,
 	      .doc = "1: started when domfs starts"),
 	DOC("xml", 0644, xml_show, xml_store, .doc = "the definition in force; write a whole document to define"),
-	DOC("check", 0644, check_show, check_store, .fresh = LIVE, .fresh_doc = true,
+	DOC("check", 0644, verdict_show, check_store, .fresh = LIVE, .fresh_doc = true,
 	    .doc = "write a definition, read the verdict; changes nothing"),
 	PROPS(&domain_schema, row_show, row_store),
 	VALUE("pending", 0444, pending_show, NULL, .facets = F_DOC | F_CONFIG | F_STATE,

@@ -31,20 +31,11 @@ static int config_show(const struct place *at, struct buf *out, struct error *er
 	return 0;
 }
 
-static int check_show(const struct place *at, struct buf *out, struct error *err unused)
-{
-	buf_puts(out, verdict_text(at->obj));
-	return 0;
-}
-
 static int check_store(const struct place *at, struct str text, struct error *err)
 {
 	struct buf verdict = { 0 };
-	int r = pool_verdict(pool_of(at->obj), text, &verdict, err);
 
-	verdict_set(at->obj, buf_take(&verdict));
-	samples_drop();
-	return r;
+	return verdict_keep(at->obj, &verdict, pool_verdict(pool_of(at->obj), text, &verdict, err));
 }
 
 static int uuid_show(const struct place *at, struct buf *out, struct error *err unused)
@@ -222,7 +213,7 @@ static const struct entry pool_entries[] = {
 	      .doc = "active or inactive; write build start stop refresh delete"),
 	DOC("xml", 0644, xml_show, xml_store, .doc = "the definition in force: libvirt's pool XML; write: define"),
 	DIR("config", 0755, &pool_config_dir, .doc = "the definition as it was written"),
-	DOC("check", 0644, check_show, check_store, .fresh = LIVE, .fresh_doc = true,
+	DOC("check", 0644, verdict_show, check_store, .fresh = LIVE, .fresh_doc = true,
 	    .doc = "write a definition, read the verdict; nothing changes"),
 	VALUE("uuid", 0444, uuid_show, NULL, .facets = F_DOC, .doc = "its uuid"),
 	VALUE("autostart", 0644, autostart_show, autostart_store, .facets = F_DOC, .doc = "1: started at mount"),

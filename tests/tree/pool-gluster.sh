@@ -7,6 +7,7 @@ if [ -z "${IN_NAMESPACES:-}" ] && unshare -m --propagation slave -n -p -f --moun
 	IN_NAMESPACES=1 exec unshare -m --propagation slave -n -p -f --mount-proc --kill-child sh "$0" "$@"
 fi
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../far-pool.sh"
 require root 'its server wants trusted extended attributes'
 [ -n "${IN_NAMESPACES:-}" ] || skip_all 'no name spaces can be made here'
 require glusterd 'apt-get install glusterfs-server'
@@ -41,10 +42,7 @@ if [ -n "$asan" ]; then
 fi
 
 mount_domfs
-wait_for 20 sh -c "! grep -q 'being looked at' '$M/host/storage/gluster'"
-case $(cat "$M/host/storage/gluster") in
-'not usable'*) skip_all "$(cat "$M/host/storage/gluster")" ;;
-esac
+far_usable gluster
 is "$(head -n1 "$M/host/storage/gluster")" usable
 
 pool=$M/pools/g
@@ -114,59 +112,21 @@ unlike "$(ls "$v")" link 'a symbolic link is none'
 
 # ---- bytes ----
 
-dd if=/dev/urandom of="$TMP/in" bs=1M count=9 2>/dev/null
-dd if="$TMP/in" of="$TMP/in" bs=1M seek=150 count=5 conv=notrunc 2>/dev/null
-truncate -s 200000001 "$TMP/in"
-mkdir "$v/up"
-ok 'upload' cp --sparse=always "$TMP/in" "$v/up/image"
-ok 'arrives' cmp "$TMP/in" "$brick/up"
-is "$(cat "$v/up/capacity")" 200000001 'and is as large'
-ok 'holes stay holes' test "$(cat "$v/up/allocation")" -lt 30000000
-ok 'download' cp --sparse=auto "$v/up/image" "$TMP/out"
-ok 'gives the same' cmp "$TMP/in" "$TMP/out"
-ok 'with its holes' test "$(du -k "$TMP/out" | cut -f1)" -lt 30000
-rm "$TMP/out"
-printf 'hello' | dd of="$v/up/image" bs=1 seek=4194302 conv=notrunc 2>/dev/null
-is "$(dd if="$v/up/image" bs=1 skip=4194302 count=5 2>/dev/null)" hello 'a few bytes in the middle'
+far_upload "$brick/up"
+far_patch 'a few bytes in the middle'
 dd if=/dev/urandom of="$TMP/small" bs=1M count=3 2>/dev/null
 cp "$TMP/small" "$v/b/image"
 ok 'an image takes the place of another' cmp "$TMP/small" "$brick/b"
 
-mkdir "$v/half"
-mkfifo "$TMP/fifo"
-cat "$TMP/fifo" > "$v/half/image" &
-half=$!
-exec 4> "$TMP/fifo"
-head -c 1000000 /dev/zero >&4
-ok 'an upload has a name of its own' wait_for 20 sh -c "ls -A $brick | grep -q '^\\.domfs-upload-'"
-unlike "$(ls -a "$v")" domfs-upload 'which is none of the volumes'
-kill_domfs
-kill "$half"
-wait "$half" 2>/dev/null || :
-exec 4>&-
-remount_domfs
-active() { [ "$(cat "$pool/state")" = active ]; }
-ok 'the pool is active again after a crash' wait_for 20 active
-is "$(ls "$v" | tr '\n' ' ')" 'b up ' 'and has the volumes that were whole'
+far_broken_off "ls -A $brick" 'b up'
 ok 'what was half is removed' wait_for 20 sh -c "! ls -A $brick | grep -q '^\\.domfs-upload-'"
 
 remount_domfs
-ok 'and after an end with the pool active, which is a good one' wait_for 20 active
+ok 'and after an end with the pool active, which is a good one' wait_for 20 far_active
 
 # ---- copied, wiped ----
 
-echo copy > "$v/up/clone"
-ok 'a copy is equal' cmp "$brick/up" "$brick/copy"
-is "$(cat "$v/copy/allocation")" "$(cat "$v/up/allocation")" 'and takes as much'
-refused EEXIST sh -c "echo b > $v/up/clone"
-refused ENOTSUP sh -c "echo dod > $v/copy/wipe"
-echo random > "$v/copy/wipe"
-ok 'random wipe' sh -c "! cmp -s -n 1000000 $v/up/image $v/copy/image"
-echo zero > "$v/copy/wipe"
-ok 'zero wipe' cmp -n 200000001 "$v/copy/image" /dev/zero
-isnt "$(cat "$v/copy/allocation")" 0 'what was written is overwritten'
-echo trim > "$v/copy/wipe"
-is "$(cat "$v/copy/allocation")" 0 'trimmed, it takes nothing'
+far_copy "$brick/up" "$brick/copy" b
 rmdir "$v/copy"
 
 # ---- other formats, by qemu-img over the network ----
@@ -198,21 +158,8 @@ rmdir "$M/domains/web" "$M/domains/net"
 
 # ---- a dead server hangs nothing else ----
 
-kill -STOP "$(server)"
-ok 'the tree goes on while the server hangs' timeout 4 ls "$M/pools" "$M/domains" "$M/host/storage"
-refused ETIMEDOUT timeout 30 cat "$pool/capacity"
-refused ETIMEDOUT timeout 30 head -c 1 "$v/b/image"
-kill -CONT "$(server)"
-ok 'and so does the pool when it is back' wait_for 60 cat "$pool/capacity"
-ok 'with all its bytes' wait_for 60 cmp -n 100 "$TMP/in" "$v/up/image"
-
-rmdir "$v/up"
-ok 'a volume that is removed is gone' wait_for 20 test ! -e "$brick/up"
-exec 3< "$v/b/image"
-state stop
-is "$(cat "$pool/state")" inactive
-is "$(head -c 4 <&3 | wc -c)" 4 'what is open stays readable'
-exec 3<&-
+far_hang b "$(server)"
+far_stop "$brick/up"
 is "$(ls "$brick")" 'b
 link' 'stop leaves the files'
 done_testing

@@ -3,6 +3,7 @@
 # timeout: 300
 # over: no, is about the servers of others
 . "$(dirname "$0")/../lib.sh"
+. "$(dirname "$0")/../far-pool.sh"
 require ceph-mon 'apt-get install ceph-mon'
 require ceph-osd 'apt-get install ceph-osd'
 require ceph 'apt-get install ceph-common'
@@ -24,10 +25,7 @@ hosts=$(cat "$C/hosts")
 
 mount_domfs
 like "$(head -n1 "$M/host/storage/rbd")" '^(usable|being looked at|not usable: this domfs was built without librbd.*)$'
-wait_for 20 sh -c "! grep -q 'being looked at' '$M/host/storage/rbd'"
-case $(cat "$M/host/storage/rbd") in
-'not usable'*) skip_all "$(cat "$M/host/storage/rbd")" ;;
-esac
+far_usable rbd
 
 pool=$M/pools/ceph
 v=$pool/volumes
@@ -121,22 +119,11 @@ rmdir "$v/x@y"
 
 # ---- bytes ----
 
-dd if=/dev/urandom of="$TMP/in" bs=1M count=9 2>/dev/null
-dd if="$TMP/in" of="$TMP/in" bs=1M seek=150 count=5 conv=notrunc 2>/dev/null
-truncate -s 200000001 "$TMP/in"
-mkdir "$v/up"
-ok 'upload' cp --sparse=always "$TMP/in" "$v/up/image"
-ok 'arrives' cmp "$TMP/in" "$v/up/image"
-is "$(cat "$v/up/capacity")" 200000001 'and is as large'
-ok 'holes stay holes' test "$(cat "$v/up/allocation")" -lt 30000000
-ok 'download' cp --sparse=auto "$v/up/image" "$TMP/out"
-ok 'gives the same' cmp "$TMP/in" "$TMP/out"
-ok 'with its holes' test "$(du -k "$TMP/out" | cut -f1)" -lt 30000
+far_upload "$v/up/image"
 rbd export --no-progress rbd/up "$TMP/out2"
 ok 'Ceph has it so' cmp "$TMP/in" "$TMP/out2"
-rm "$TMP/out" "$TMP/out2"
-printf 'hello' | dd of="$v/up/image" bs=1 seek=4194302 conv=notrunc 2>/dev/null
-is "$(dd if="$v/up/image" bs=1 skip=4194302 count=5 2>/dev/null)" hello 'a few bytes over the edge of an object'
+rm "$TMP/out2"
+far_patch 'a few bytes over the edge of an object'
 refused ENOSPC sh -c "dd if=/dev/zero of=$v/b/image bs=1M seek=96 count=1 conv=notrunc"
 dd if=/dev/urandom of="$TMP/small" bs=1M count=3 2>/dev/null
 cp "$TMP/small" "$v/b/image"
@@ -149,38 +136,11 @@ ok 'which leaves nothing of the old one' cmp "$TMP/small" "$v/b/image"
 grep -c ENXIO "$M/errors" > "$TMP/count" || :
 is "$(cat "$TMP/count")" 0 'to ask for holes is no failure'
 
-# an upload that is broken off leaves nothing
-mkdir "$v/half"
-mkfifo "$TMP/fifo"
-cat "$TMP/fifo" > "$v/half/image" &
-half=$!
-exec 4> "$TMP/fifo"
-head -c 1000000 /dev/zero >&4
-ok 'an upload has a name of its own' wait_for 20 sh -c "rbd ls rbd | grep -q '^\.domfs-upload-'"
-unlike "$(ls -a "$v")" domfs-upload 'which is none of the volumes'
-kill_domfs
-kill "$half"
-wait "$half" 2>/dev/null || :
-exec 4>&-
-remount_domfs
-active() { [ "$(cat "$pool/state")" = active ]; }
-ok 'the pool is active again after a crash' wait_for 20 active
-is "$(ls "$v" | tr '\n' ' ')" 'b theirs up ' 'and has the volumes that were whole'
+far_broken_off 'rbd ls rbd' 'b theirs up'
 
 # ---- copied, wiped ----
 
-echo copy > "$v/up/clone"
-ok 'a copy is equal' cmp "$v/up/image" "$v/copy/image"
-is "$(cat "$v/copy/allocation")" "$(cat "$v/up/allocation")" 'and takes as much'
-refused EEXIST sh -c "echo theirs > $v/up/clone"
-refused ENOTSUP sh -c "echo dod > $v/copy/wipe"
-echo random > "$v/copy/wipe"
-ok 'random wipe' sh -c "! cmp -s -n 1000000 $v/up/image $v/copy/image"
-echo zero > "$v/copy/wipe"
-ok 'zero wipe' cmp -n 200000001 "$v/copy/image" /dev/zero
-isnt "$(cat "$v/copy/allocation")" 0 'what was written is overwritten'
-echo trim > "$v/copy/wipe"
-is "$(cat "$v/copy/allocation")" 0 'trimmed, it takes nothing'
+far_copy "$v/up/image" "$v/copy/image" theirs
 
 # ---- snapshots ----
 
@@ -237,22 +197,8 @@ ok 'a volume knows its domain' test -L "$v/up/users/web"
 
 # ---- a dead cluster hangs nothing else ----
 
-kill -STOP "$(cat "$C/osd.0.pid")" "$(cat "$C/mon.a.pid")"
-ok 'the tree goes on while the cluster hangs' timeout 4 ls "$M/pools" "$M/domains" "$M/host/storage"
-ok 'what is known is still shown' timeout 4 sh -c "ls $v | grep -qx up"
-refused ETIMEDOUT timeout 30 cat "$pool/capacity"
-refused ETIMEDOUT timeout 30 head -c 1 "$v/theirs/image"
-kill -CONT "$(cat "$C/osd.0.pid")" "$(cat "$C/mon.a.pid")"
-ok 'and so does the pool when it is back' wait_for 60 cat "$pool/capacity"
-ok 'with all its bytes' wait_for 60 cmp -n 100 "$TMP/in" "$v/up/image"
-
-rmdir "$v/up"
-ok 'a volume that is removed is gone' wait_for 20 test ! -e "$v/up"
-exec 3< "$v/b/image"
-echo stop > "$pool/state"
-is "$(cat "$pool/state")" inactive
-is "$(head -c 4 <&3 | wc -c)" 4 'what is open stays readable'
-exec 3<&-
+far_hang theirs "$(cat "$C/osd.0.pid")" "$(cat "$C/mon.a.pid")"
+far_stop "$v/up"
 is "$(rbd ls rbd | grep -v '^\.domfs-upload-' | tr '\n' ' ')" 'b copy theirs ' 'stop leaves the images'
 unlike "$(cat /proc/[0-9]*/cmdline 2>/dev/null | tr '\0' ' ')" "$(cat "$C/key")" 'no command line has the key'
 grep -rlF "$(cat "$C/key")" "$DOMFS_RUN_DIR" "$DOMFS_STATE_DIR" > "$TMP/has" 2>/dev/null || :
