@@ -402,17 +402,7 @@ static void fill(struct pool *p, const struct info_job *i, struct volume_info *i
 	info->key = xstrdup(info->path);
 	info->capacity = info->physical = S_ISDIR(i->st.st_mode) ? 0 : i->bytes;
 	info->allocation = S_ISBLK(i->st.st_mode) ? i->bytes : (uint64_t)i->st.st_blocks * 512;
-<<<<<<< HEAD
-	info->has_owner = true;
-	info->uid = i->st.st_uid;
-	info->gid = i->st.st_gid;
-	info->mode = i->st.st_mode & 07777;
-	info->atime_ns = ns(i->st.st_atim);
-	info->mtime_ns = ns(i->st.st_mtim);
-	info->ctime_ns = ns(i->st.st_ctim);
-=======
 	volume_info_stat(info, &i->st);
->>>>>>> h-dedup
 	info->btime_ns = i->btime_ns;
 	info->claim = claim_key(&i->st);
 }
