@@ -168,16 +168,20 @@ static void failed(const struct p9_fid *f, int r, struct error *err)
 int p9_lopen(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	autofid struct p9_fid *f = NULL;
+	struct place at;
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
 	if (r < 0)
 		return r;
 	if (f->h || f->xattr || f->xattr_sets)
 		return error_set(err, EBUSY, "fid %u is open already", f->id);
+	at = p9_place(f);
 	f->pending = true; /* what comes after it finds it open */
 	r = f->scratch ? open_scratch(f, q->msg.flags, err) : p9_open(f, q->msg.flags, err);
 	p9_fid_settle(f);
-	if (r < 0 && r != -EACCES && r != -ECANCELED && err->code)
+	/* what the kernel would have refused before asking is not told here either */
+	if (r < 0 && r != -ECANCELED && err->code &&
+	    (r != -EACCES || f->scratch || open_allowed(&at, &f->who, q->msg.flags, NULL) == 0))
 		failed(f, r, err);
 	out->qid = p9_qid_of(&f->at, f->scratch);
 	return r;
@@ -326,7 +330,7 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 			p9_answer(q, out); /* accepted now, done later: what becomes of it, `error` says */
 		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
 	}
-	if (r < 0 && r != -EAGAIN && r != -ECANCELED)
+	if (r != -EAGAIN && p9_failed(q, r))
 		failed(f, r, err);
 	return r < 0 ? r : 0;
 }
@@ -340,7 +344,7 @@ int p9_fsync(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 		r = p9_bytes_sync(q, f, err);
 	} else if (r == 0 && f->h && handle_dirty(f->h)) {
 		r = handle_flush(f->h, &f->who, true, err);
-		if (r < 0 && r != -ECANCELED)
+		if (p9_failed(q, r))
 			failed(f, r, err);
 	}
 	return r;

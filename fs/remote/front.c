@@ -188,8 +188,10 @@ int front_on_fid(struct rnode *n, uint32_t fid, struct p9_msg *m, struct rcall *
 	*out = remote_send(n->r, m);
 	remote_clunk(n->r, walk.newfid);
 	r = remote_await(n->r, w, err);
-	if (r == 0 && w->reply.nqids != walk.nnames)
-		r = error_set(err, ESTALE, "it is not there any more");
+	if (r == -ENOENT || (r == 0 && w->reply.nqids != walk.nnames)) {
+		rnode_is_gone(n);
+		r = error_set(err, ENOENT, "it is not there any more");
+	}
 	if (r < 0)
 		return r;
 	return remote_await(n->r, *out, err);

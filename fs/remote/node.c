@@ -143,6 +143,7 @@ void rnodes_open(struct remote *r)
 	r->serials = hash_new();
 	r->root = rnode_new(r, NULL, "", &root);
 	r->root->attr = (struct p9_attr){ .mode = 040755, .nlink = 1 };
+	r->root->facets = 1u << FACET_NAMES | 1u << FACET_ACCESS;
 }
 
 void rnodes_free(struct remote *r)
@@ -208,6 +209,12 @@ void rnode_news(struct remote *r, struct str data)
 void rnode_changed_names(struct rnode *dir)
 {
 	rnode_take_back(dir);
+}
+
+void rnode_is_gone(struct rnode *n)
+{
+	if (n->parent && !n->gone)
+		rnode_drop(n);
 }
 
 void rnode_renamed(struct rnode *dir, const char *name, struct rnode *to, const char *newname)

@@ -147,6 +147,7 @@ void rnode_stale(struct rnode *n);			  /* it was changed from here */
 void rnode_put(struct rnode *n, const struct p9_attr *a); /* something was written to it */
 void rnode_news(struct remote *r, struct str data);	  /* those of an Rwatch */
 void rnode_changed_names(struct rnode *dir);
+void rnode_is_gone(struct rnode *n); /* as a walk to it has shown */
 /* The kernel moves what it knows by NAME: so does this. */
 void rnode_renamed(struct rnode *dir, const char *name, struct rnode *to, const char *newname);
 /* A scratch file that was just created there. */
