@@ -195,6 +195,11 @@ static void req_end(struct p9_req *q)
 	conn_unref(c);
 }
 
+bool p9_given_up(const struct p9_req *q)
+{
+	return q->silent || q->flushes.n || q->conn->closed;
+}
+
 static void run(void *arg)
 {
 	struct p9_req *q = arg;
@@ -204,7 +209,7 @@ static void run(void *arg)
 
 	q->task = task_self();
 	r = runs[q->msg.type](q, &out, &err);
-	if (r == -ECANCELED && q->flushes.n) /* else somebody aborted the job */
+	if (r == -ECANCELED && p9_given_up(q))
 		r = -EINTR;
 	if (r < 0 && !q->silent)
 		send_error(q->conn, q, r, &err);

@@ -315,7 +315,7 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 	} else {
 		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
 	}
-	if (r < 0 && r != -EAGAIN && r != -ECANCELED)
+	if (r < 0 && r != -EAGAIN && (r != -ECANCELED || !p9_given_up(q)))
 		failed(f, r, err);
 	return r < 0 ? r : 0;
 }
@@ -329,7 +329,7 @@ int p9_fsync(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 		r = p9_bytes_sync(q, f, err);
 	} else if (r == 0 && f->h && handle_dirty(f->h)) {
 		r = handle_flush(f->h, &f->who, true, err);
-		if (r < 0 && r != -ECANCELED)
+		if (r < 0 && (r != -ECANCELED || !p9_given_up(q)))
 			failed(f, r, err);
 	}
 	return r;

@@ -186,7 +186,7 @@ int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r == 0)
 		r = handle_flush(f.h, &f.who, true, err);
 	if (r < 0) {
-		if (r != -ECANCELED && !at.obj->gone) {
+		if ((r != -ECANCELED || !p9_given_up(q)) && !at.obj->gone) {
 			if (!err->code)
 				error_set(err, -r, "%s", strerror(-r));
 			record_failure(&at, &f.who, err);

@@ -80,6 +80,9 @@ struct p9_req {
 	TAILQ_ENTRY(p9_req) list;
 };
 
+/* Nobody waits for its answer any more.  Else -ECANCELED is the object's own: somebody aborted the job. */
+bool p9_given_up(const struct p9_req *q);
+
 /* A request's work, in a task: fills OUT (its type is set), or fails. */
 typedef int p9_run(struct p9_req *q, struct p9_msg *out, struct error *err);
 p9_run p9_version, p9_attach, p9_walk, p9_clunk, p9_remove;	   /* fid.c */
