@@ -144,7 +144,7 @@ struct pool_driver {
 	int (*list)(struct pool *p, struct listing *out, struct error *err);
 	int (*usage)(struct pool *p, struct pool_usage *out, struct error *err);
 	/* Fresh, apart from FORMAT: *INFO->format is what is recorded for it, or NULL: then it may be read from the image's first
-	 * bytes.  Remembers what it has read of an image by device, inode, size and mtime. */
+	 * bytes.  Remembers what it has read of an image by device, inode, birth, size, mtime and ctime. */
 	int (*info)(struct pool *p, const char *name, struct volume_info *info, struct error *err);
 
 	/* NAME is new.  On failure nothing of it is left. */

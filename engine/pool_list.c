@@ -106,18 +106,27 @@ bool pool_settled(struct pool *p)
 	return p->watch || !(p->driver->flags & (POOL_REMOTE | POOL_FILES));
 }
 
+/* A listing that goes on already may have begun before what the caller wants to see: the next one is his. */
 int pool_settle(struct pool *p, int64_t timeout_ms, struct error *err)
 {
-	int r;
+	int64_t until = now_monotonic_ms() + timeout_ms, left;
+	int r = 0;
 
 	if (pool_settled(p))
 		return 0;
 	may_wait();
-	list_soon(p);
-	r = p->listing ? task_wait(&p->listers, timeout_ms) : 0;
+	object_ref(&p->obj);
+	if (p->listing)
+		r = task_wait(&p->listers, timeout_ms);
+	if (r == 0 && !pool_settled(p)) {
+		list_soon(p); /* or another who waited has begun it */
+		left = until - now_monotonic_ms();
+		r = p->listing ? task_wait(&p->listers, left > 0 ? left : 0) : 0;
+	}
 	if (r == -ETIMEDOUT)
-		return error_set(err, r, "the storage of the pool '%s' does not answer: this is what was last known",
-				 p->obj.name);
+		error_set(err, ETIMEDOUT, "the storage of the pool '%s' does not answer: this is what was last known",
+			  p->obj.name);
+	object_unref(&p->obj);
 	return r;
 }
 

@@ -233,12 +233,15 @@ _serve() {	# [OPTION...]
 
 _client_gone() {	# [STATUS]
 	[ -n "$_client" ] || return 0
+	if [ -z "${1:-}" ] && grep -q " $M " /proc/mounts; then	# the engine has ended; its client waits for another
+		"$DOMFS" umount "$M" || _unmount_dead
+	fi
 	_rc=0
 	wait "$_client" || _rc=$?
 	_client=
 	[ -n "${1:-}" ] || [ "$_rc" = 0 ] || fail 'the client ends with status 0' "status $_rc
 $(tail -n 20 "$TMP/client.log")"
-	[ -n "${1:-}" ] || kill -TERM "$_pid"
+	[ -n "${1:-}" ] || kill -TERM "$_pid" 2> /dev/null || :
 }
 
 domfs_pid() { echo "$_pid"; }

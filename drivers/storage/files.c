@@ -194,14 +194,14 @@ int files_usage(struct pool *p, struct pool_usage *out, struct error *err)
 
 /* ---- one file ---- */
 
-/* What the first bytes of a file said, as long as it is the same file. */
+/* What the first bytes of a file said, as long as it is the same file and nothing has happened to it. */
 struct known {
 	dev_t dev;
 	ino_t ino;
 	uint64_t size;
-	int64_t mtime_ns;
-	char *format;		 /* which was believed; NULL: by magic */
-	struct volume_info info; /* what image_header made of them */
+	int64_t mtime_ns, ctime_ns, btime_ns; /* mtime is whoever's who writes; the others are the kernel's */
+	char *format;			      /* which was believed; NULL: by magic */
+	struct volume_info info;	      /* what image_header made of them */
 };
 
 static struct hash *known;
@@ -218,17 +218,18 @@ static char *known_key(const struct stat *st)
 	return xasprintf("%llx:%llx", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
 }
 
-static int64_t mtime_ns(const struct stat *st)
+static int64_t ns(struct timespec t)
 {
-	return st->st_mtim.tv_sec * 1000000000ll + st->st_mtim.tv_nsec;
+	return t.tv_sec * 1000000000ll + t.tv_nsec;
 }
 
-static struct known *known_find(const struct stat *st, const char *format)
+static struct known *known_find(const struct stat *st, int64_t btime_ns, const char *format)
 {
 	autofree char *key = known_key(st);
 	struct known *k = known ? hash_get(known, key) : NULL;
 
-	if (!k || k->size != (uint64_t)st->st_size || k->mtime_ns != mtime_ns(st) || !str_eq(k->format, format))
+	if (!k || k->size != (uint64_t)st->st_size || k->mtime_ns != ns(st->st_mtim) ||
+	    k->ctime_ns != ns(st->st_ctim) || k->btime_ns != btime_ns || !str_eq(k->format, format))
 		return NULL;
 	return k;
 }
@@ -249,7 +250,7 @@ static void forget_one(void *arg unused, const char *key unused, void *value)
 	known_free(value);
 }
 
-static struct known *known_put(const struct stat *st, const char *format)
+static struct known *known_put(const struct stat *st, int64_t btime_ns, const char *format)
 {
 	autofree char *key = known_key(st);
 	struct known *k = xcalloc(1, sizeof(*k));
@@ -265,7 +266,9 @@ static struct known *known_put(const struct stat *st, const char *format)
 	*k = (struct known){ .dev = st->st_dev,
 			     .ino = st->st_ino,
 			     .size = st->st_size,
-			     .mtime_ns = mtime_ns(st),
+			     .mtime_ns = ns(st->st_mtim),
+			     .ctime_ns = ns(st->st_ctim),
+			     .btime_ns = btime_ns,
 			     .format = xstrdup(format) };
 	hash_put(known, key, k);
 	return k;
@@ -287,6 +290,16 @@ static void info_free(void *arg)
 	free(arg);
 }
 
+/* An inode's number is given to another file as soon as it is free; with the time of its birth it is one file's. */
+static int64_t birth(int at, const char *name, int flags)
+{
+	struct statx sx;
+
+	if (statx(at, name, flags, STATX_BTIME, &sx) < 0 || !(sx.stx_mask & STATX_BTIME))
+		return 0;
+	return sx.stx_btime.tv_sec * 1000000000ll + sx.stx_btime.tv_nsec;
+}
+
 static int read_head(struct info_job *i, int dir)
 {
 	int fd = openat(dir, i->j.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
@@ -299,22 +312,13 @@ static int read_head(struct info_job *i, int dir)
 		return error_set(&i->j.err, ESTALE, "'%s/%s': it is another file by now", i->j.dir, i->j.name);
 	}
 	i->bytes = i->st.st_size;
+	i->btime_ns = birth(fd, "", AT_EMPTY_PATH);
 	n = i->look ? pread(fd, i->head, sizeof(i->head), 0) : 0;
 	if (S_ISBLK(i->st.st_mode) && ioctl(fd, BLKGETSIZE64, &i->bytes) < 0)
 		n = -1;
 	i->nhead = n > 0 ? n : 0;
 	close(fd);
 	return n < 0 ? error_set(&i->j.err, EIO, "'%s/%s': it cannot be read", i->j.dir, i->j.name) : 0;
-}
-
-/* An inode's number is given to another file as soon as it is free; with the time of its birth it is one file's. */
-static int64_t birth(int dir, const char *name, bool follow)
-{
-	struct statx sx;
-
-	if (statx(dir, name, follow ? 0 : AT_SYMLINK_NOFOLLOW, STATX_BTIME, &sx) < 0 || !(sx.stx_mask & STATX_BTIME))
-		return 0;
-	return sx.stx_btime.tv_sec * 1000000000ll + sx.stx_btime.tv_nsec;
 }
 
 static int look(void *arg)
@@ -336,7 +340,7 @@ static int look(void *arg)
 		r = error_set(&i->j.err, ENOENT, "'%s/%s' is no file, block device or directory: no volume", i->j.dir,
 			      i->j.name);
 	i->bytes = i->st.st_size;
-	i->btime_ns = r == 0 ? birth(dir, i->j.name, i->link) : 0;
+	i->btime_ns = r == 0 ? birth(dir, i->j.name, i->link ? 0 : AT_SYMLINK_NOFOLLOW) : 0;
 	if (r == 0 && ((i->look && S_ISREG(i->st.st_mode)) || S_ISBLK(i->st.st_mode)))
 		r = read_head(i, dir);
 	close(dir);
@@ -386,7 +390,7 @@ static int study(struct pool *p, const struct info_job *i, const char *format, s
 		return error_in(err, r, "'%s'", path);
 	}
 	absolute_backing(i, &head);
-	*out = known_put(&i->st, format);
+	*out = known_put(&i->st, i->btime_ns, format);
 	(*out)->info = head;
 	return 0;
 }
@@ -402,9 +406,9 @@ static void fill(struct pool *p, const struct info_job *i, struct volume_info *i
 	info->uid = i->st.st_uid;
 	info->gid = i->st.st_gid;
 	info->mode = i->st.st_mode & 07777;
-	info->atime_ns = i->st.st_atim.tv_sec * 1000000000ll + i->st.st_atim.tv_nsec;
-	info->mtime_ns = mtime_ns(&i->st);
-	info->ctime_ns = i->st.st_ctim.tv_sec * 1000000000ll + i->st.st_ctim.tv_nsec;
+	info->atime_ns = ns(i->st.st_atim);
+	info->mtime_ns = ns(i->st.st_mtim);
+	info->ctime_ns = ns(i->st.st_ctim);
 	info->btime_ns = i->btime_ns;
 	info->claim = claim_key(&i->st);
 }
@@ -422,7 +426,7 @@ int files_info(struct pool *p, const char *name, struct volume_info *info, struc
 	if (r == 0)
 		r = pool_offload(p, look, i, info_free, POOL_ASK_MS, err);
 	if (r == 0 && !opaque && !i->look && !S_ISDIR(i->st.st_mode))
-		k = known_find(&i->st, format);
+		k = known_find(&i->st, i->btime_ns, format);
 	if (r == 0 && !opaque && !i->look && !S_ISDIR(i->st.st_mode) && !k) {
 		i->look = true;
 		r = pool_offload(p, look, i, info_free, POOL_ASK_MS, err);

@@ -25,4 +25,19 @@ int file_temp(int dir, char **name);
 int file_appear(int dir, const char *temp, const char *name);
 #define FILES_TEMP ".domfs-" /* what is not whole yet begins with this */
 
+/* ---- files_btrfs.c; all but files_snapshot on a thread ---- */
+
+/* A new directory, a subvolume where there are such, for nobody else yet (0700); -1 and errno. */
+int file_make_dir(int dir, const char *name);
+/* Whose it is to be (root only), and MODE, with which its owner can enter it; -1 and errno. */
+int file_give_dir(int dir, const char *name, uid_t uid, gid_t gid, mode_t mode);
+/* One that was just made goes again. */
+void file_drop_dir(int dir, const char *name);
+/* Is what ST says, of a name in DIR, a subvolume?  What is mounted on that name may be one as well. */
+bool file_is_subvolume(int dir, const struct stat *st);
+/* With all that is in it; a negative errno with J->err. */
+int file_remove_subvolume(struct file_job *j, int dir);
+/* In a task: the subvolume NAME copied by a snapshot.  It waits, and is not interrupted. */
+int files_snapshot(struct pool *p, const char *name, const struct volume_spec *to, struct error *err);
+
 #endif

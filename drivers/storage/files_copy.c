@@ -232,13 +232,18 @@ static int finish_copy(void *arg)
 	return 0;
 }
 
-int files_clone(struct pool *p, const char *name, const struct volume_info *now unused, const struct volume_spec *to,
+int files_clone(struct pool *p, const char *name, const struct volume_info *now, const struct volume_spec *to,
 		struct error *err)
 {
-	struct worker *thread = worker_new("clone");
-	struct work *w = work_new();
-	int r = file_job_init(p, &w->j, name, to->name, err);
+	struct worker *thread;
+	struct work *w;
+	int r;
 
+	if (now->type == VOLUME_DIR)
+		return files_snapshot(p, name, to, err);
+	thread = worker_new("clone");
+	w = work_new();
+	r = file_job_init(p, &w->j, name, to->name, err);
 	w->uid = to->uid;
 	w->gid = to->gid;
 	w->mode = to->mode;

@@ -49,12 +49,11 @@ static int make_dir(void *arg)
 
 	if (dir < 0)
 		return dir;
-	if (mkdirat(dir, n->j.name, 0700) < 0)
+	if (file_make_dir(dir, n->j.name) < 0) {
 		r = fail(n, errno);
-	else if (geteuid() == 0 && (fchownat(dir, n->j.name, n->uid, n->gid, AT_SYMLINK_NOFOLLOW) < 0 ||
-				    fchmodat(dir, n->j.name, n->mode | 0100, 0) < 0)) {
+	} else if (file_give_dir(dir, n->j.name, n->uid, n->gid, n->mode) < 0) {
 		r = fail(n, errno);
-		unlinkat(dir, n->j.name, AT_REMOVEDIR);
+		file_drop_dir(dir, n->j.name);
 	}
 	close(dir);
 	return r;
@@ -70,6 +69,10 @@ int files_create(struct pool *p, const struct volume_spec *spec, struct error *e
 		return r;
 	if (strcmp(spec->format, "dir"))
 		return image_create(p, spec, path, false, err);
+	if (spec->from_path)
+		return error_set(err, ENOTSUP,
+				 "'%s': a directory is copied by clone within its pool only, and into no other format",
+				 spec->name);
 	n = xcalloc(1, sizeof(*n));
 	n->mode = spec->mode;
 	n->uid = spec->uid;
@@ -87,6 +90,8 @@ static int take_away(void *arg)
 		return dir;
 	if (fstatat(dir, n->j.name, &st, AT_SYMLINK_NOFOLLOW) < 0)
 		r = errno == ENOENT ? 0 : fail(n, errno);
+	else if (file_is_subvolume(dir, &st))
+		r = file_remove_subvolume(&n->j, dir);
 	else if (unlinkat(dir, n->j.name, S_ISDIR(st.st_mode) ? AT_REMOVEDIR : 0) < 0)
 		r = errno == ENOTEMPTY ? error_set(&n->j.err, ENOTEMPTY,
 						   "'%s/%s' is a directory with something in it: empty it first",

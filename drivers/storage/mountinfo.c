@@ -52,49 +52,116 @@ static struct str word(struct str *rest)
 	return w;
 }
 
-/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE SOURCE OPTIONS" */
-static bool take_line(struct str line, const char *path, struct mounted *out)
+/* "ID PARENT MAJOR:MINOR ROOT POINT OPTIONS [TAG...] - TYPE SOURCE OPTIONS": up to POINT, the caller's; NULL: it is no such line. */
+static char *take_point(struct str *line, struct mounted *out)
 {
 	struct str dev, root, point;
-	autofree char *text = NULL;
-	unsigned major = 0, minor = 0;
 
-	word(&line);
-	word(&line);
-	dev = word(&line);
-	root = word(&line);
-	point = word(&line);
-	if (!point.n || sscanf(dev.p, "%u:%u", &major, &minor) != 2)
+	*out = (struct mounted){ 0 };
+	word(line);
+	word(line);
+	dev = word(line);
+	root = word(line);
+	point = word(line);
+	if (!point.n || sscanf(dev.p, "%u:%u", &out->major, &out->minor) != 2)
+		return NULL;
+	out->root = unescape(root);
+	return unescape(point);
+}
+
+static bool take_line(struct str line, const char *path, struct mounted *out)
+{
+	struct mounted m;
+	autofree char *point = take_point(&line, &m);
+
+	if (!point || strcmp(point, path)) {
+		mounted_clear(&m);
 		return false;
-	text = unescape(point);
-	if (strcmp(text, path))
-		return false;
+	}
 	while (line.n && !str_is(word(&line), "-"))
 		;
+	m.type = unescape(word(&line));
+	m.source = unescape(word(&line));
 	mounted_clear(out);
-	out->major = major;
-	out->minor = minor;
-	out->root = unescape(root);
-	out->type = unescape(word(&line));
-	out->source = unescape(word(&line));
+	*out = m;
 	return true;
+}
+
+/* The next line of *TEXT; false at the end. */
+static bool next_line(struct str *text, struct str *line)
+{
+	const char *nl = text->n ? memchr(text->p, '\n', text->n) : NULL;
+	size_t used;
+
+	*line = (struct str){ text->p, nl ? (size_t)(nl - text->p) : text->n };
+	used = line->n + !!nl;
+	text->p += used;
+	text->n -= used;
+	return used;
 }
 
 bool mountinfo_find(struct str text, const char *path, struct mounted *out)
 {
 	bool found = false;
+	struct str line;
 
 	*out = (struct mounted){ 0 };
-	while (text.n) {
-		const char *nl = memchr(text.p, '\n', text.n);
-		struct str line = { text.p, nl ? (size_t)(nl - text.p) : text.n };
-		size_t used = line.n + !!nl;
+	while (next_line(&text, &line))
+		found |= take_line(line, path, out); /* the last one lies on top of the others */
+	return found;
+}
 
-		/* the last one lies on top of the others */
-		found |= take_line(line, path, out);
-		text.p += used;
-		text.n -= used;
+/* What of PATH is below TOP: "" when it is the same, "/a/b"; NULL: it is not below. */
+static const char *below(const char *path, const char *top)
+{
+	size_t n = strcmp(top, "/") ? strlen(top) : 0;
+
+	return !strncmp(path, top, n) && (path[n] == '/' || !path[n]) ? path + n : NULL;
+}
+
+/* The mount that PATH lies in, into M: how it is called in its file system.  The caller frees both. */
+static char *inner_path(struct str text, const char *path, struct mounted *m)
+{
+	size_t longest = 0;
+	char *inner = NULL;
+	struct str line;
+
+	*m = (struct mounted){ 0 };
+	while (next_line(&text, &line)) {
+		struct mounted one;
+		autofree char *point = take_point(&line, &one);
+		const char *rest = point ? below(path, point) : NULL;
+
+		if (rest && *rest && strlen(point) >= longest) {
+			longest = strlen(point);
+			mounted_clear(m);
+			*m = one;
+			free(inner);
+			inner = xasprintf("%s%s", strcmp(one.root, "/") ? one.root : "", rest);
+		} else {
+			mounted_clear(&one);
+		}
 	}
+	return inner;
+}
+
+char *mountinfo_holds(struct str text, const char *path)
+{
+	struct mounted in;
+	autofree char *inner = inner_path(text, path, &in);
+	char *found = NULL;
+	struct str line;
+
+	while (!found && next_line(&text, &line)) {
+		struct mounted m;
+		autofree char *point = take_point(&line, &m);
+
+		if (point && (below(point, path) ||
+			      (inner && m.major == in.major && m.minor == in.minor && below(m.root, inner))))
+			found = take(&point);
+		mounted_clear(&m);
+	}
+	mounted_clear(&in);
 	return found;
 }
 

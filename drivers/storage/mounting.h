@@ -17,6 +17,9 @@ void mounted_clear(struct mounted *m);
 bool mountinfo_find(struct str text, const char *path, struct mounted *out);
 /* Are "host:/dir" and what mountinfo calls it the same?  "host:dir", slashes at the end and CIFS's subdirectories (ROOT) are the same thing. */
 bool mount_source_same(const char *wanted, const char *source, const char *root);
+/* Where in TEXT something is mounted on PATH (absolute, without links) or below it, or what lies there is mounted elsewhere as well; NULL:
+ * nowhere.  The caller frees. */
+char *mountinfo_holds(struct str text, const char *path);
 int read_mountinfo(struct buf *out); /* asks the kernel only, no file system */
 /* "qemu-system-x86 (4711)" and more of those processes that have something below PATH open, at most four; false when none is
  * found.  OURSELVES: domfs is among them.  Reads links of /proc only.  On a worker. */

@@ -209,7 +209,7 @@ static void run(void *arg)
 
 	q->task = task_self();
 	r = runs[q->msg.type](q, &out, &err);
-	if (r == -ECANCELED && p9_given_up(q))
+	if (r == -ECANCELED && p9_given_up(q)) /* what somebody else ended is not to be tried again */
 		r = -EINTR;
 	if (r < 0 && !q->silent)
 		send_error(q->conn, q, r, &err);

@@ -305,5 +305,6 @@ refused ENOTEMPTY sh -c "echo delete > $p/state"
 ok 'again' sh -c "echo start > $p/state"
 is "$(cat "$v/sparse/format")" raw 'what is raw stays raw'
 remount_domfs
+wait_for 20 grep -qx active "$p/state"
 is "$(cat "$v/sparse/format")" raw 'after a restart as well'
 done_testing

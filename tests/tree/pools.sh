@@ -1,6 +1,7 @@
 #!/bin/sh
 # A pool is made, defined, started, found again at the mount, renamed and removed; by users as far as they may.
 # timeout: 120
+# over: no, acts as several users, and a client is one
 . "$(dirname "$0")/../lib.sh"
 mount_domfs -o allow_other
 p=$M/pools/web

@@ -95,6 +95,7 @@ is "$(readlink "$d/disks/vdb/volume") $(readlink "$d/config/disks/vdb/volume")" 
 is "$(ls "$v/other/users") $(ls "$v/root/users")" 'web web' 'both are used'
 kill_domfs
 remount_domfs
+wait_for 20 grep -qx active "${v%/volumes}/state"
 is "$(ls "$v/other/users") $(ls "$v/root/users")" 'web web' 'after a crash as before'
 echo destroy > "$d/state"
 mv "$d" "$M/domains/db"

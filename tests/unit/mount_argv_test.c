@@ -297,6 +297,34 @@ static void mounts(void **state unused)
 	mounted_clear(&m);
 }
 
+static void holds(void **state unused)
+{
+	static const char all[] = "27 1 254:0 / / rw - ext4 /dev/vda rw\n"
+				  "40 27 0:30 /pools /srv/pool rw - btrfs /dev/vdb rw\n"
+				  "41 27 0:30 /pools/home /home rw - btrfs /dev/vdb rw\n"
+				  "42 27 0:30 /pools/web/logs /var/log/a\\040b rw - btrfs /dev/vdb rw\n"
+				  "43 27 0:31 /pools/db /other rw - btrfs /dev/vdc rw\n"
+				  "44 40 0:52 / /srv/pool/on rw - tmpfs none rw\n"
+				  "45 40 0:53 / /srv/pool/in/deep rw - tmpfs none rw\n";
+	static const struct {
+		const char *name, *where;
+	} cases[] = { { "home", "/home" },
+		      { "web", "/var/log/a b" },
+		      { "on", "/srv/pool/on" },
+		      { "in", "/srv/pool/in/deep" },
+		      { "db", NULL },
+		      { "hom", NULL },
+		      { "i", NULL },
+		      { "web2", NULL } };
+	struct str text = { all, sizeof(all) - 1 };
+
+	for (size_t i = 0; i < ARRAY_SIZE(cases); i++) {
+		autofree char *path = xasprintf("/srv/pool/%s", cases[i].name), *where = mountinfo_holds(text, path);
+
+		assert_true(str_eq(where, cases[i].where));
+	}
+}
+
 static void same_sources(void **state unused)
 {
 	assert_true(mount_source_same("h:/e", "h:/e/", "/"));
@@ -371,12 +399,19 @@ static void gluster_volumes(void **state unused)
 int main(void)
 {
 	const struct CMUnitTest tests[] = {
-		cmocka_unit_test(commands),	      cmocka_unit_test(credentials_are_in_no_command),
-		cmocka_unit_test(refusals),	      cmocka_unit_test(version_is_for_nfs),
-		cmocka_unit_test(source_in_one_line), cmocka_unit_test(corpus),
-		cmocka_unit_test(corpus_gluster),     cmocka_unit_test(mounts),
-		cmocka_unit_test(same_sources),	      cmocka_unit_test(ourselves_use),
-		cmocka_unit_test(kernel_knows),	      cmocka_unit_test(exports),
+		cmocka_unit_test(commands),
+		cmocka_unit_test(credentials_are_in_no_command),
+		cmocka_unit_test(refusals),
+		cmocka_unit_test(version_is_for_nfs),
+		cmocka_unit_test(source_in_one_line),
+		cmocka_unit_test(corpus),
+		cmocka_unit_test(corpus_gluster),
+		cmocka_unit_test(mounts),
+		cmocka_unit_test(holds),
+		cmocka_unit_test(same_sources),
+		cmocka_unit_test(ourselves_use),
+		cmocka_unit_test(kernel_knows),
+		cmocka_unit_test(exports),
 		cmocka_unit_test(gluster_volumes),
 	};
 
