@@ -202,6 +202,11 @@ static void req_end(struct p9_req *q)
 	conn_unref(c);
 }
 
+bool p9_given_up(const struct p9_req *q)
+{
+	return q->silent || q->flushes.n || q->conn->closed;
+}
+
 static void run(void *arg)
 {
 	struct p9_req *q = arg;

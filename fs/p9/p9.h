@@ -81,6 +81,9 @@ struct p9_req {
 	TAILQ_ENTRY(p9_req) list;
 };
 
+/* Nobody waits for its answer any more.  Else -ECANCELED is the object's own: somebody aborted the job. */
+bool p9_given_up(const struct p9_req *q);
+
 /* A request's work, in a task: fills OUT (its type is set), or fails. */
 typedef int p9_run(struct p9_req *q, struct p9_msg *out, struct error *err);
 p9_run p9_version, p9_attach, p9_walk, p9_clunk, p9_remove;	   /* fid.c */
@@ -105,7 +108,7 @@ int p9_bytes_cut(const struct place *at, struct bytes *b, uint64_t size, struct 
 /* Did Q fail with R, or did who asked for it take it back?  (What somebody else ended has failed.) */
 static inline bool p9_failed(const struct p9_req *q, int r)
 {
-	return r < 0 && !(r == -ECANCELED && q->flushes.n);
+	return r < 0 && !(r == -ECANCELED && p9_given_up(q));
 }
 
 /* conn.c */
