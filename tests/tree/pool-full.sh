@@ -76,7 +76,7 @@ mkdir "$M/pools/other" "$other"
 echo "$other" > "$M/pools/other/target"
 echo start > "$M/pools/other/state"
 o=$M/pools/other/volumes
-truncate -s 200G "$other/huge"
+truncate -s 20G "$other/huge"
 sh -c "echo random > $o/huge/wipe" 2> "$TMP/said" &
 wiper=$!
 wait_for 20 grep -q wipe "$o/huge/job"
