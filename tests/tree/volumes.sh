@@ -55,7 +55,8 @@ long=$(printf '%0251d' 1)
 ok 'a long name' make "$long" 1M
 ok 'goes' rmdir "$v/$long"
 refused ENAMETOOLONG mkdir "$v/$(printf '%0256d' 1)"
-refused ENOENT mkdir "$v/a/b"
+# the kernel asks for b in the a that it knew, and does not look again when that is stale
+refused "$([ -z "${DOMFS_OVER:-}" ] && echo ENOENT || echo ESTALE)" mkdir "$v/a/b"
 refused EEXIST mkdir "$v/.."
 make x 1M
 for name in .x ..x; do
