@@ -218,6 +218,39 @@ static char *known_key(const struct stat *st)
 	return xasprintf("%llx:%llx", (unsigned long long)st->st_dev, (unsigned long long)st->st_ino);
 }
 
+/* The descriptor of the link itself stays the same link, whatever its name becomes meanwhile. */
+static int follow(struct file_job *j, int dir, int flags)
+{
+	autoclose int link = openat(dir, j->name, O_PATH | O_NOFOLLOW | O_CLOEXEC);
+	struct stat of_link, st;
+	char to[PATH_MAX];
+	ssize_t n = link < 0 ? -1 : readlinkat(link, "", to, sizeof(to) - 1);
+	int fd;
+
+	if (n < 0 || fstat(link, &of_link) < 0)
+		return error_set(&j->err, errno, "'%s/%s': %s", j->dir, j->name, strerror(errno));
+	to[n] = '\0';
+	fd = openat(dir, to, flags);
+	if (fd < 0 || fstat(fd, &st) < 0)
+		return error_set(&j->err, errno, "'%s/%s' -> '%s': %s", j->dir, j->name, to, strerror(errno));
+	if (of_link.st_uid == geteuid() || of_link.st_uid == st.st_uid)
+		return fd;
+	close(fd);
+	return error_set(&j->err, EACCES,
+			 "'%s/%s' is a symbolic link of uid %u to a file of uid %u: it is not followed", j->dir,
+			 j->name, of_link.st_uid, st.st_uid);
+}
+
+int file_open_read(struct file_job *j, int dir)
+{
+	const int flags = O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY;
+	int fd = openat(dir, j->name, flags | O_NOFOLLOW);
+
+	if (fd < 0 && errno == ELOOP)
+		return follow(j, dir, flags);
+	return fd < 0 ? error_set(&j->err, errno, "'%s/%s': %s", j->dir, j->name, strerror(errno)) : fd;
+}
+
 static int64_t ns(struct timespec t)
 {
 	return t.tv_sec * 1000000000ll + t.tv_nsec;
@@ -302,11 +335,11 @@ static int64_t birth(int at, const char *name, int flags)
 
 static int read_head(struct info_job *i, int dir)
 {
-	int fd = openat(dir, i->j.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	int fd = file_open_read(&i->j, dir);
 	ssize_t n;
 
 	if (fd < 0)
-		return error_set(&i->j.err, errno, "'%s/%s': %s", i->j.dir, i->j.name, strerror(errno));
+		return fd;
 	if (fstat(fd, &i->st) < 0 || !(S_ISREG(i->st.st_mode) || S_ISBLK(i->st.st_mode))) {
 		close(fd);
 		return error_set(&i->j.err, ESTALE, "'%s/%s': it is another file by now", i->j.dir, i->j.name);

@@ -15,7 +15,10 @@ struct file_job {
 };
 int file_job_init(struct pool *p, struct file_job *j, const char *name, const char *to, struct error *err);
 void file_job_clear(struct file_job *j);
-int file_dir(struct file_job *j);		   /* on the thread: a descriptor, or a negative errno with j->err */
+int file_dir(struct file_job *j); /* on the thread: a descriptor, or a negative errno with j->err */
+/* On the thread: NAME in DIR for reading; a descriptor, or a negative errno with j->err.  A symbolic link is followed if it is ours or belongs to the owner of
+ * what it leads to: who may write the directory reads nothing by it that is not his. */
+int file_open_read(struct file_job *j, int dir);
 char *file_path(struct pool *p, const char *name); /* the caller's */
 int file_name_check(const char *name, struct error *err);
 /* On a thread: a new file whose name is no volume's, mode 0600; its descriptor, or -1 and errno.  It is locked: while it is open it is not

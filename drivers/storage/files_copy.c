@@ -141,8 +141,10 @@ static int open_copy(void *arg)
 	w->dir = file_dir(&w->j);
 	if (w->dir < 0)
 		return w->dir;
-	w->from = openat(w->dir, w->j.name, O_RDONLY | O_CLOEXEC | O_NONBLOCK);
-	if (w->from < 0 || fstat(w->from, &st) < 0)
+	w->from = file_open_read(&w->j, w->dir);
+	if (w->from < 0)
+		return w->from;
+	if (fstat(w->from, &st) < 0)
 		return fail(w, w->j.name);
 	if (!S_ISREG(st.st_mode))
 		return error_set(&w->j.err, EINVAL, "'%s/%s' is no regular file", w->j.dir, w->j.name);

@@ -81,8 +81,10 @@ static int open_place(struct image_job *i, int dir)
 	bool writes = (i->flags & O_ACCMODE) != O_RDONLY;
 	struct stat st;
 
-	i->fd = openat(dir, i->j.name,
-		       (i->flags & O_ACCMODE) | (writes ? O_NOFOLLOW : 0) | O_CLOEXEC | O_NONBLOCK | O_NOCTTY);
+	i->fd = writes ? openat(dir, i->j.name, (i->flags & O_ACCMODE) | O_NOFOLLOW | O_CLOEXEC | O_NONBLOCK | O_NOCTTY)
+		       : file_open_read(&i->j, dir);
+	if (i->fd < 0 && i->j.err.code)
+		return i->fd;
 	if (i->fd < 0 || fstat(i->fd, &st) < 0)
 		return fail(i, errno);
 	if (S_ISREG(st.st_mode) || S_ISBLK(st.st_mode))

@@ -122,4 +122,20 @@ sed 's/theirs/gift/' "$TMP/v.xml" > "$TMP/g.xml"
 chmod 644 "$TMP/g.xml"
 refused EPERM u_sh "cat $TMP/g.xml > $v/gift/xml"
 ok 'nothing is left' test ! -e "$dir/gift"
+
+# A link leads to what belongs to its owner, or was made by root.
+echo secret > "$TMP/roots"
+chmod 600 "$TMP/roots"
+truncate -s 4096 "$TMP/his"
+chown 61001 "$TMP/his"
+ln -s "$TMP/roots" "$dir/roots"
+ln -s "$TMP/roots" "$dir/stolen"
+ln -s "$TMP/his" "$dir/his"
+chown -h 61001 "$dir/stolen" "$dir/his"
+is "$(cat "$v/roots/image")" secret 'a link that root made is followed'
+is "$(wc -c < "$v/his/image")" 4096 'as is one to a file of its owner'
+refused EACCES cat "$v/stolen/image"
+like "$(cat "$v/stolen/error")" 'symbolic link of uid 61001 to a file of uid 0' 'one to a file of somebody else is not'
+refused EACCES sh -c "echo copy > $v/stolen/clone"
+ok 'nothing is copied' test ! -e "$dir/copy"
 done_testing
