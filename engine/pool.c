@@ -74,6 +74,7 @@ void pool_remove(struct pool *p)
 		hash_put(by_uuid, p->uuid, NULL);
 	task_wake_all(&p->state_waiters);
 	object_gone(&p->obj);
+	pool_volumes_flush(p); /* writes nothing any more */
 	object_changed(&root_object, 1u << FACET_NAMES);
 	object_unref(&p->obj);
 	if (all.n == 0) {

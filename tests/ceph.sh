@@ -14,7 +14,7 @@ stop() {
 		case $(tr '\0' ' ' 2>/dev/null < "/proc/$pid/cmdline") in *"$D"/ceph.conf*) ;; *) continue ;; esac
 		kill -CONT "$pid" 2>/dev/null || :
 		kill -KILL "$pid" 2>/dev/null || :
-		while kill -0 "$pid" 2>/dev/null; do sleep 0.05; done
+		while grep -qs '^State:.[^Z]' "/proc/$pid/status"; do sleep 0.05; done	# whoever adopted it may reap it later
 	done
 }
 
