@@ -1,6 +1,7 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* domfs umount, and clearing away what a killed domfs left mounted. */
 #include <poll.h>
+#include <signal.h>
 #include <stdio.h>
 #include <sys/mount.h>
 #include <sys/pidfd.h>
@@ -13,6 +14,7 @@
 
 #define CLOSE_STEP_MS 10
 #define CLOSE_MS      2000 /* how long thousands of readers that were told to end may take to close */
+#define TOLD_MS	      1000 /* how long the kernel may take to tell the server that it was unmounted */
 #define END_MS	      5000 /* how long the server may take to end after it was unmounted */
 
 /* As root by the system call, else by fusermount3. */
@@ -77,6 +79,7 @@ int umount_run(const char *mountpoint, struct error *err)
 	server = server_of(mountpoint);
 	if (!server)
 		return error_set(err, EINVAL, "'%s' is not a mount of domfs", mountpoint);
+	end.fd = pidfd_open(server, 0); /* a dead child that nobody reaps yet has ended, too */
 	/* Whoever waits in wait/, console or events would keep it busy. */
 	setxattr(mountpoint, "user.domfs.release", "1", 1, 0);
 	for (int i = 0; i < CLOSE_MS / CLOSE_STEP_MS; i++) {
@@ -85,15 +88,16 @@ int umount_run(const char *mountpoint, struct error *err)
 			break;
 		usleep(CLOSE_STEP_MS * 1000); /* they have been told; let them close */
 	}
+	if (r < 0)
+		base_close_p(&end.fd);
 	if (r == -EBUSY)
 		return error_set(err, EBUSY, "'%s' is busy: a process has a file open or its working directory there",
 				 mountpoint);
 	if (r < 0)
 		return error_set(err, -r, "'%s': %s", mountpoint, strerror(-r));
-	end.fd = pidfd_open(server, 0); /* a dead child that nobody reaps yet has ended, too */
-	if (end.fd >= 0) {
+	/* A copy of the mount in another mount namespace keeps the kernel from telling the server. */
+	if (end.fd >= 0 && poll(&end, 1, TOLD_MS) == 0 && pidfd_send_signal(end.fd, SIGTERM, NULL, 0) == 0)
 		poll(&end, 1, END_MS);
-		close(end.fd);
-	}
+	base_close_p(&end.fd);
 	return 0;
 }
