@@ -42,6 +42,34 @@ struct worker {
 	bool closing;  /* the owner is gone */
 };
 
+/* Of all workers: the calls that wait or run. */
+static pthread_mutex_t busy_lock = PTHREAD_MUTEX_INITIALIZER;
+static pthread_cond_t busy_less = PTHREAD_COND_INITIALIZER;
+static unsigned busy;
+
+static void busy_add(int n)
+{
+	pthread_mutex_lock(&busy_lock);
+	busy += n;
+	if (!busy)
+		pthread_cond_broadcast(&busy_less);
+	pthread_mutex_unlock(&busy_lock);
+}
+
+bool workers_settle(int64_t most_ms)
+{
+	int64_t end = now_monotonic_ms() + most_ms;
+	struct timespec until = { .tv_sec = end / 1000, .tv_nsec = end % 1000 * 1000000 };
+	bool idle;
+
+	pthread_mutex_lock(&busy_lock);
+	while (busy && pthread_cond_clockwait(&busy_less, &busy_lock, CLOCK_MONOTONIC, &until) != ETIMEDOUT)
+		;
+	idle = !busy;
+	pthread_mutex_unlock(&busy_lock);
+	return idle;
+}
+
 struct worker *worker_new(const char *name)
 {
 	struct worker *w = xcalloc(1, sizeof(*w));
@@ -127,6 +155,7 @@ static void *thread_main(void *arg)
 		if (c->post) {
 			c->post(c->arg);
 			free(c);
+			busy_add(-1);
 			pthread_mutex_lock(&w->lock);
 			w->refs--; /* this thread has another */
 			continue;
@@ -137,6 +166,7 @@ static void *thread_main(void *arg)
 			c->result = -EIO;
 		if (!loop_post(call_done, c) && c->abandoned) /* domfs ends: nobody else frees it */
 			call_done(c);
+		busy_add(-1);
 		pthread_mutex_lock(&w->lock);
 	}
 	w->running = false;
@@ -179,6 +209,7 @@ static int enqueue(struct call *c)
 		TAILQ_INSERT_TAIL(&w->queue, c, link);
 		c->queued = true;
 		w->refs++;
+		busy_add(1);
 		pthread_cond_signal(&w->cond);
 	}
 	pthread_mutex_unlock(&w->lock);
@@ -207,6 +238,7 @@ static void abandon(struct call *c)
 	pthread_mutex_lock(&w->lock);
 	if (c->queued) {
 		TAILQ_REMOVE(&w->queue, c, link);
+		busy_add(-1);
 		loop_soon(call_done, c);
 	}
 	unref_unlock(w);

@@ -3,13 +3,20 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <unistd.h>
+#ifdef __SANITIZE_ADDRESS__
+#include <sanitizer/lsan_interface.h>
+#endif
 
 #include "connect.h"
 #include "engine/driver.h"
 #include "engine/faults.h"
+#include "engine/offload.h"
 #include "mount.h"
 #include "remote/remote.h"
 #include "treecmd.h"
+
+#define SETTLE_MS                                                                                                      \
+	3000 /* so long the end of a server waits for what its threads still do: a dead storage may keep them for ever */
 
 struct command {
 	const char *name;
@@ -76,6 +83,18 @@ static int mount_arguments(struct mount_options *o, int argc, char **argv, struc
 	return o->mountpoint ? 0 : error_set(err, errno, "'%s': %s", argv[argc - 1], strerror(errno));
 }
 
+/* A library's memory goes with the process: its threads, or ours inside it, must be through, or not see it. */
+static int leave(int r)
+{
+	if (workers_settle(SETTLE_MS))
+		return r;
+#ifdef __SANITIZE_ADDRESS__
+	__lsan_do_leak_check();
+#endif
+	fflush(NULL);
+	_exit(r);
+}
+
 static int run_server(const char *name, int argc, char **argv,
 		      int (*arguments)(struct mount_options *o, int argc, char **argv, struct error *err))
 {
@@ -96,7 +115,7 @@ static int run_server(const char *name, int argc, char **argv,
 		r = misuse(name);
 	mount_options_free(&o);
 	config_free();
-	return r;
+	return leave(r);
 }
 
 static int run_mount(int argc, char **argv)

@@ -67,7 +67,7 @@ static int rbd_start(struct pool *p, struct error *err)
 	r = far_run(p, &j->far, start_work, POOL_WORK_MS, err);
 	if (r < 0)
 		return r;
-	pool_set_priv(p, cluster_hold(j->c), cluster_put_soon);
+	pool_set_priv(p, cluster_hold(j->c), cluster_put_later);
 	rbd_job_free(j);
 	clean_apart(p);
 	return 0;
@@ -81,14 +81,11 @@ static int nothing(void *arg unused)
 /* What is still open holds on to the connection, and ends it. */
 static int rbd_stop(struct pool *p, struct error *err)
 {
-	struct cluster *c = pool_priv(p);
 	int r;
 
-	if (!c)
+	if (!pool_priv(p))
 		return 0;
-	cluster_hold(c);
 	pool_set_priv(p, NULL, NULL);
-	cluster_put_later(c);
 	/* nothing is begun any more; what was is over, or hangs by itself */
 	r = pool_offload(p, nothing, NULL, NULL, POOL_ASK_MS, err);
 	if (r == -ETIMEDOUT)

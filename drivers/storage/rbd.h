@@ -31,8 +31,7 @@ struct cluster *cluster_new(void);
 struct cluster *cluster_hold(struct cluster *c);
 void cluster_put(struct cluster *c);	     /* the last one ends the connection, which may block */
 bool cluster_put_if_more(struct cluster *c); /* from anywhere: true unless it is the last one */
-void cluster_put_later(struct cluster *c);   /* from the loop: a thread does it */
-void cluster_put_soon(void *c);		     /* the same, waiting a moment for it: the process may be about to end */
+void cluster_put_later(void *c);	     /* from the loop: a thread does it */
 /* What Ceph answered in words: WHAT names the thing; R is negative. */
 int ceph_failed(struct error *err, int r, const char *what, const char *name);
 /* "POOL/[SPACE/]NAME" */

@@ -1,12 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /* The connection to a Ceph cluster: see rbd.h. */
-#include <semaphore.h>
 #include <stdio.h>
-#include <time.h>
 
 #include "rbd.h"
-
-#define END_S 2 /* so long the end of the process waits for the connections' ends */
 
 /* ---- held ---- */
 
@@ -57,53 +53,10 @@ static void put(void *c)
 	cluster_put(c);
 }
 
-void cluster_put_later(struct cluster *c)
+void cluster_put_later(void *c)
 {
 	if (c && !cluster_put_if_more(c))
 		far_end("ceph-end", put, c);
-}
-
-struct ending {
-	struct cluster *c;
-	sem_t done;
-	atomic_uint refs;
-};
-
-static void ending_put(struct ending *e)
-{
-	if (atomic_fetch_sub(&e->refs, 1) != 1)
-		return;
-	sem_destroy(&e->done);
-	free(e);
-}
-
-static void end_and_say(void *arg)
-{
-	struct ending *e = arg;
-
-	cluster_put(e->c);
-	sem_post(&e->done);
-	ending_put(e);
-}
-
-/* When the process ends, the library's own threads must be gone before its memory is. */
-void cluster_put_soon(void *c)
-{
-	struct worker *w = worker_new("ceph-end");
-	struct ending *e = xcalloc(1, sizeof(*e));
-	struct timespec until;
-
-	e->c = c;
-	atomic_init(&e->refs, 2);
-	sem_init(&e->done, 0, 0);
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += END_S;
-	if (worker_post(w, end_and_say, e) < 0)
-		end_and_say(e);
-	while (sem_timedwait(&e->done, &until) < 0 && errno == EINTR)
-		;
-	ending_put(e);
-	worker_free(w);
 }
 
 /* ---- made ---- */

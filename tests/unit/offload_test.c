@@ -111,10 +111,12 @@ static void abandoned_body(void *arg unused)
 	assert_false(queued->ran); /* readable until our next wait */
 	assert_int_equal(task_wait(&freed_q, 10000), 0);
 	assert_int_equal(freed, 1);
+	assert_false(workers_settle(1));
 	pthread_mutex_unlock(&stuck->gate);
 	assert_int_equal(offload(w, through_gate, last, gated_free, 10000), 5);
 	assert_int_equal(freed, 2); /* not LAST: that one is ours */
 	free(last);
+	assert_true(workers_settle(10000));
 	worker_free(w);
 }
 
