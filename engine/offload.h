@@ -18,8 +18,8 @@ void worker_free(struct worker *w);
  * bounded: FN sees to it that nobody depends on its end.  0, or a negative errno: then FN will not run.  From the loop. */
 must_check int worker_post(struct worker *w, void (*fn)(void *arg), void *arg);
 
-/* Waits until no worker has anything to do, at most MOST_MS: true then.  When the process ends, which takes libraries' memory away under their
- * threads: after the loop. */
+/* Waits until no worker has anything to do, at most MOST_MS: true then.  For the end of the process, after the loop's last turn:
+ * it takes libraries' memory away under their threads. */
 must_check bool workers_settle(int64_t most_ms);
 
 /* Runs FN(ARG) on W's thread and waits for it: FN's return value; -ETIMEDOUT or -ECANCELED when the wait

@@ -83,10 +83,10 @@ static int mount_arguments(struct mount_options *o, int argc, char **argv, struc
 	return o->mountpoint ? 0 : error_set(err, errno, "'%s': %s", argv[argc - 1], strerror(errno));
 }
 
-/* A library's memory goes with the process: its threads, or ours inside it, must be through, or not see it. */
+/* A library's memory goes when the process exits: where a thread of ours is still inside one, it must not see that. */
 static int leave(int r)
 {
-	if (workers_settle(SETTLE_MS))
+	if (workers_settle(0))
 		return r;
 #ifdef __SANITIZE_ADDRESS__
 	__lsan_do_leak_check();

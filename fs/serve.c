@@ -12,6 +12,7 @@
 #include "engine/access_map.h"
 #include "engine/audit.h"
 #include "engine/loop.h"
+#include "engine/offload.h"
 #include "engine/pool.h"
 #include "engine/secret.h"
 #include "engine/store.h"
@@ -25,6 +26,7 @@
 
 #define DRAIN_STEP_MS 10
 #define DRAIN_MS      2000  /* how long tasks and requests that are being cancelled may take to end */
+#define SETTLE_MS     3000  /* how long threads may take for what they still do: in a dead storage it is for ever */
 #define FILES_WANTED  65536 /* descriptors */
 #define CONNECT_MS    30000 /* how long another engine may take to answer before the mount fails */
 
@@ -231,6 +233,7 @@ static void raise_files(void)
 
 int serve(const struct mount_options *o, void (*ready)(void), struct error *err)
 {
+	bool closed;
 	int r = 0;
 
 	options = o;
@@ -254,7 +257,8 @@ int serve(const struct mount_options *o, void (*ready)(void), struct error *err)
 	front_close();
 	close_client();
 	tls_drain();
-	if (engine_close()) {
+	closed = engine_close();
+	if (workers_settle(SETTLE_MS) && closed) {
 		tree_close();
 		loop_close();
 	}
