@@ -39,7 +39,7 @@ static int value_show(const struct place *at, struct buf *out, struct error *err
 
 static int value_set(const struct place *at, struct str value, struct error *err)
 {
-	if (value.n && value.p[value.n - 1] == '\n') /* echo's */
+	if (value.n && value.p[value.n - 1] == '\n' && str_is_text(value)) /* echo's; a key may end like that */
 		value.n--;
 	return secret_set_value(secret(at), value, err);
 }
@@ -60,7 +60,7 @@ static const struct entry secret_entries[] = {
 	VALUE("ephemeral", 0644, file_show, file_store, .doc = "1: kept in memory only, gone with the mount"),
 	VALUE("private", 0644, file_show, file_store, .doc = "1: its value can be used and replaced, but not be read"),
 	VALUE(SECRET_VALUE_KEY, SECRET_VALUE_MODE, value_show, value_set, .facets = F_STATE | F_DOC, .secret = true,
-	      .doc = "the value, any bytes; what is written is it, without one newline at its end; an empty one removes it"),
+	      .doc = "the value, any bytes; what is written is it, of text without one newline at its end; an empty one removes it"),
 	VALUE("error", 0444, error_show, NULL, .facets = F_ERROR, .doc = "the last failure in words"),
 	{ 0 },
 };

@@ -64,7 +64,7 @@ is "$(bytes "$d/value")" 610a 'one newline is not part of it'
 printf '  a\t' > "$d/value"
 is "$(bytes "$d/value")" 20206109 'blanks are'
 printf '\000\377\000\n' > "$d/value"
-is "$(bytes "$d/value")" 00ff00 'any bytes are'
+is "$(bytes "$d/value")" 00ff000a 'any bytes are, and all of what is no text'
 printf 'appended' >> "$d/value"
 is "$(cat "$d/value")" appended '>> replaces it'
 head -c 65536 /dev/urandom > "$TMP/large"
