@@ -201,26 +201,27 @@ void time_iso8601(struct buf *out, int64_t realtime_ns)
 		   tm.tm_min, tm.tm_sec, (int)(ns / 1000));
 }
 
-static struct timespec clock_now(clockid_t clock)
+static int64_t clock_ns(clockid_t clock)
 {
 	struct timespec ts;
 
 	clock_gettime(clock, &ts);
-	return ts;
+	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
 }
 
 int64_t now_realtime_ns(void)
 {
-	struct timespec ts = clock_now(CLOCK_REALTIME);
+	return clock_ns(CLOCK_REALTIME);
+}
 
-	return (int64_t)ts.tv_sec * 1000000000 + ts.tv_nsec;
+int64_t now_monotonic_ns(void)
+{
+	return clock_ns(CLOCK_MONOTONIC);
 }
 
 int64_t now_monotonic_ms(void)
 {
-	struct timespec ts = clock_now(CLOCK_MONOTONIC);
-
-	return (int64_t)ts.tv_sec * 1000 + ts.tv_nsec / 1000000;
+	return now_monotonic_ns() / 1000000;
 }
 
 static void random_bytes(uint8_t *p, size_t n)

@@ -20,6 +20,7 @@ int bool_parse(struct str text, bool *value, struct error *err);
 void time_iso8601(struct buf *out, int64_t realtime_ns); /* 2026-11-21T04:00:00.123456Z */
 int64_t now_realtime_ns(void);
 int64_t now_monotonic_ms(void);
+int64_t now_monotonic_ns(void);
 
 #define UUID_TEXT 37
 void uuid_random(char out[UUID_TEXT]);

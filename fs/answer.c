@@ -6,10 +6,14 @@
 #include "hosts.h"
 #include "open.h"
 
-void record_failure(const struct place *at, const struct who *who, const struct error *err)
+void record_failure(const struct place *at, const struct who *who, int r, struct error *err)
 {
 	autobuf struct buf path = { 0 };
 
+	if (!err->code)
+		error_set(err, -r, "%s", strerror(-r));
+	if (!at->slot || !at->obj || at->obj->gone)
+		return;
 	if (err->code == ENXIO && at->slot->entry->kind == ENTRY_BYTES)
 		return; /* lseek: nothing but a hole follows, which is an answer */
 	place_path(at, &path);

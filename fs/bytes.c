@@ -335,12 +335,12 @@ void bytes_close(struct bytes *b, const struct who *who)
 {
 	struct bulk *k = b->bulk;
 
-	if (bytes_dirty(b) && !b->told && !b->obj->gone) {
+	if (bytes_dirty(b) && !b->told) {
 		autoerror struct error err = { 0 };
 		struct place at = { .slot = b->slot, .obj = b->obj, .who = who };
 
-		error_set(&err, EIO, "what was written broke off: nothing of it was kept");
-		record_failure(&at, who, &err);
+		record_failure(&at, who, error_set(&err, EIO, "what was written broke off: nothing of it was kept"),
+			       &err);
 	}
 	TAILQ_REMOVE(&bytes_open_ones, b, list);
 	task_wake_all(&closed);

@@ -117,12 +117,10 @@ static void record(const struct bytes_request *r)
 	struct place at = { .slot = r->b->slot, .obj = r->b->obj, .who = &r->who };
 	autoerror struct error err = { 0 };
 
-	if (r->b->obj->gone)
-		return;
 	error_set(&err, r->error, "%s: %s of %zu bytes at %llu: %s", r->b->slot->name, names[r->op.what], r->op.n,
 		  (unsigned long long)r->op.off,
 		  r->error == ETIMEDOUT ? "the storage does not answer" : strerror(r->error));
-	record_failure(&at, &r->who, &err);
+	record_failure(&at, &r->who, -r->error, &err);
 }
 
 static void request_free(struct bytes_request *r)

@@ -63,10 +63,7 @@ static void on_interrupt(fuse_req_t req unused, void *arg)
 
 void answer_failure(fuse_req_t req, const struct place *at, const struct who *who, int r, struct error *err)
 {
-	if (!err->code)
-		error_set(err, -r, "%s", strerror(-r));
-	if (at->slot && !at->obj->gone)
-		record_failure(at, who, err);
+	record_failure(at, who, r, err);
 	fuse_reply_err(req, -r);
 }
 
@@ -101,8 +98,8 @@ static void call_run(void *arg)
 		call_answer(c, r, &err);
 	else if (r < 0 && c->remote)
 		host_failed(c->remote, &c->who, &err);
-	else if (r < 0 && c->at.slot && !c->at.obj->gone)
-		record_failure(&c->at, &c->who, &err);
+	else if (r < 0)
+		record_failure(&c->at, &c->who, r, &err);
 	if (!c->cancelling)
 		call_free(c);
 }

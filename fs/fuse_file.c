@@ -363,12 +363,12 @@ void ll_release(fuse_req_t req, fuse_ino_t ino, struct fuse_file_info *fi)
 		h->ino = 0;
 		task_wake_all(&readers_done);
 	}
-	if (handle_dirty(h) && !h->obj->gone) {
+	if (handle_dirty(h)) {
 		autoerror struct error err = { 0 };
 		struct place at = handle_place(h, &h->who);
 
-		error_set(&err, EBADMSG, "a document was closed before it was complete: dropped");
-		record_failure(&at, &h->who, &err);
+		record_failure(&at, &h->who,
+			       error_set(&err, EBADMSG, "a document was closed before it was complete: dropped"), &err);
 	}
 	handle_free(h);
 }

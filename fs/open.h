@@ -76,7 +76,8 @@ int verdict_show(const struct place *at, struct buf *out, struct error *err);
 int verdict_keep(struct object *o, struct buf *verdict, int r); /* takes what VERDICT has; R */
 void verdict_set(struct object *o, char *text);			/* takes TEXT; NULL forgets */
 
-/* answer.c: the one place that records what went wrong at AT: its object's `error` and a line in `errors`. */
-void record_failure(const struct place *at, const struct who *who, const struct error *err);
+/* answer.c: the one place that records what went wrong at AT: its object's `error` and a line in `errors`.  R is the negative errno: an *ERR without
+ * words gets those of it.  Nothing when there is no such place (a scratch file, another host's), or its object is gone. */
+void record_failure(const struct place *at, const struct who *who, int r, struct error *err);
 
 #endif

@@ -26,27 +26,18 @@ int p9_bytes_read(struct p9_req *q, struct bytes *b, uint32_t n, struct error *e
 	return done(bytes_do(b, &op, &q->text, BYTES_MS, err));
 }
 
-static void record(const struct p9_fid *f, int r, struct error *err)
-{
-	struct place at = p9_place(f);
-
-	if (!err->code)
-		error_set(err, -r, "%s", strerror(-r));
-	if (!at.obj->gone)
-		record_failure(&at, &f->who, err);
-}
-
 /* What fails is recorded; of an upload only the first: the client had sent more before it could know. */
 static int changed(const struct p9_fid *f, int64_t r, struct error *err)
 {
 	struct bytes *b = f->h->bytes;
 	bool first = !b->upload || !b->told;
+	struct place at = p9_place(f);
 
 	if (r >= 0 || r == -EOPNOTSUPP || r == -EXDEV)
 		return done(r);
 	b->told = b->told || b->upload;
 	if (first)
-		record(f, (int)r, err);
+		record_failure(&at, &f->who, (int)r, err);
 	return done(r);
 }
 
@@ -66,15 +57,14 @@ int p9_bytes_sync(struct p9_req *q, struct p9_fid *f, struct error *err)
 {
 	struct bytes *b = f->h->bytes;
 	struct bytes_op op = { .what = BYTES_SYNC };
+	struct place at = p9_place(f);
 	bool told = b->told;
 	int r;
 
 	if (q->conn->own && (q->msg.flags & P9_FSYNC_STORAGE))
 		return changed(f, bytes_do(b, &op, NULL, LONG_MS, err), err);
 	r = bytes_dirty(b) ? bytes_commit(b, err) : 0;
-	if (r < 0 && r != -ECANCELED && !told)
-		record(f, r, err);
-	return r;
+	return told ? r : p9_failed(q, &at, &f->who, r, err);
 }
 
 static int cut_anew(const struct place *at, struct bytes_op *op, struct error *err)

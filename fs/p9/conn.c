@@ -207,6 +207,13 @@ bool p9_given_up(const struct p9_req *q)
 	return q->silent || q->flushes.n || q->conn->closed;
 }
 
+int p9_failed(const struct p9_req *q, const struct place *at, const struct who *who, int r, struct error *err)
+{
+	if (r < 0 && !(r == -ECANCELED && p9_given_up(q)))
+		record_failure(at, who, r, err);
+	return r;
+}
+
 static void run(void *arg)
 {
 	struct p9_req *q = arg;
@@ -216,7 +223,7 @@ static void run(void *arg)
 
 	q->task = task_self();
 	r = runs[q->msg.type](q, &out, &err);
-	if (r == -ECANCELED && !p9_failed(q, r)) /* what somebody else ended is not to be tried again */
+	if (r == -ECANCELED && p9_given_up(q)) /* what somebody else ended is not to be tried again */
 		r = -EINTR;
 	if (r < 0 && !q->silent)
 		send_error(q->conn, q, r, &err);

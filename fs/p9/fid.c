@@ -308,20 +308,16 @@ int p9_walk(struct p9_req *q, struct p9_msg *out, struct error *err)
 static void last_flush(struct p9_fid *f)
 {
 	autoerror struct error err = { 0 };
-	struct place at;
+	struct place at = p9_place(f);
+	int r = 0;
 
 	/* a client that can say nothing more of it closes what is whole (v9fs); one of ours has synced it */
-	if (f->h && f->h->bytes && !f->conn->own && !f->conn->closed && bytes_dirty(f->h->bytes) &&
-	    bytes_commit(f->h->bytes, &err) < 0) {
-		at = p9_place(f);
-		record_failure(&at, &f->who, &err);
-	}
-	if (!f->h || !handle_dirty(f->h) || !f->at.obj || f->at.obj->gone)
-		return;
-	if (handle_flush(f->h, &f->who, true, &err) < 0) {
-		at = p9_place(f);
-		record_failure(&at, &f->who, &err);
-	}
+	if (f->h && f->h->bytes && !f->conn->own && !f->conn->closed && bytes_dirty(f->h->bytes))
+		r = bytes_commit(f->h->bytes, &err);
+	else if (f->h && handle_dirty(f->h) && f->at.obj && !f->at.obj->gone)
+		r = handle_flush(f->h, &f->who, true, &err);
+	if (r < 0)
+		record_failure(&at, &f->who, r, &err);
 }
 
 int p9_clunk(struct p9_req *q, struct p9_msg *out unused, struct error *err)

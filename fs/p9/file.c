@@ -155,16 +155,6 @@ static int open_scratch(struct p9_fid *f, uint32_t flags, struct error *err)
 	return r;
 }
 
-static void failed(const struct p9_fid *f, int r, struct error *err)
-{
-	struct place at = p9_place(f);
-
-	if (!err->code)
-		error_set(err, -r, "%s", strerror(-r));
-	if (at.obj && !at.obj->gone && !f->scratch)
-		record_failure(&at, &f->who, err);
-}
-
 int p9_lopen(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	autofid struct p9_fid *f = NULL;
@@ -180,9 +170,8 @@ int p9_lopen(struct p9_req *q, struct p9_msg *out, struct error *err)
 	r = f->scratch ? open_scratch(f, q->msg.flags, err) : p9_open(f, q->msg.flags, err);
 	p9_fid_settle(f);
 	/* what the kernel would have refused before asking is not told here either */
-	if (r < 0 && r != -ECANCELED && err->code &&
-	    (r != -EACCES || f->scratch || open_allowed(&at, &f->who, q->msg.flags, NULL) == 0))
-		failed(f, r, err);
+	if (r < 0 && err->code && !f->scratch && (r != -EACCES || open_allowed(&at, &f->who, q->msg.flags, NULL) == 0))
+		(void)p9_failed(q, &at, &f->who, r, err);
 	out->qid = p9_qid_of(&f->at, f->scratch);
 	return r;
 }
@@ -305,6 +294,7 @@ static int write_stream(struct p9_req *q, struct p9_fid *f, struct error *err)
 int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 {
 	autofid struct p9_fid *f = NULL;
+	struct place at;
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
 	if (r < 0)
@@ -330,22 +320,23 @@ int p9_write(struct p9_req *q, struct p9_msg *out, struct error *err)
 			p9_answer(q, out); /* accepted now, done later: what becomes of it, `error` says */
 		r = handle_write(f->h, &f->who, q->msg.offset, q->msg.data, err);
 	}
-	if (r != -EAGAIN && p9_failed(q, r))
-		failed(f, r, err);
-	return r < 0 ? r : 0;
+	if (r >= 0 || r == -EAGAIN)
+		return r < 0 ? r : 0;
+	at = p9_place(f);
+	return p9_failed(q, &at, &f->who, r, err);
 }
 
 int p9_fsync(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 {
 	autofid struct p9_fid *f = NULL;
+	struct place at;
 	int r = p9_fid(q, q->msg.fid, &f, err);
 
 	if (r == 0 && f->h && f->h->bytes) {
 		r = p9_bytes_sync(q, f, err);
 	} else if (r == 0 && f->h && handle_dirty(f->h)) {
-		r = handle_flush(f->h, &f->who, true, err);
-		if (p9_failed(q, r))
-			failed(f, r, err);
+		at = p9_place(f);
+		r = p9_failed(q, &at, &f->who, handle_flush(f->h, &f->who, true, err), err);
 	}
 	return r;
 }

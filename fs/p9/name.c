@@ -10,18 +10,6 @@
 #include "fs/names.h"
 #include "fs/scratch.h"
 
-#define AT_REMOVEDIR_9P 0x200 /* Tunlinkat's flag: a directory */
-#define PROCESS_SHIFT                                                                                                  \
-	10 /* of our own other end: above it is the pid of who asked there, which is below 2^22 (PID_MAX_LIMIT) */
-
-static void failed(const struct place *at, const struct who *who, int r, struct error *err)
-{
-	if (!err->code)
-		error_set(err, -r, "%s", strerror(-r));
-	if (at->obj && !at->obj->gone)
-		record_failure(at, who, err);
-}
-
 /* Passes R on: who was not let is in the audit log. */
 static int refused(const char *action, const struct place *at, const char *name, int r)
 {
@@ -53,9 +41,7 @@ int p9_mkdir(struct p9_req *q, struct p9_msg *out, struct error *err)
 	if (r == 0)
 		r = names_may_make(&dir, name, err);
 	if (r == 0) {
-		r = act_make(&dir, name, q->msg.mode & 07777, &made, err);
-		if (r < 0 && r != -ECANCELED)
-			failed(&dir, &f->who, r, err);
+		r = p9_failed(q, &dir, &f->who, act_make(&dir, name, q->msg.mode & 07777, &made, err), err);
 	}
 	if (r < 0)
 		return r;
@@ -65,16 +51,14 @@ int p9_mkdir(struct p9_req *q, struct p9_msg *out, struct error *err)
 	return 0;
 }
 
-static int remove_dir(const struct place *at, const struct who *who, struct error *err)
+static int remove_dir(struct p9_req *q, const struct place *at, const struct who *who, struct error *err)
 {
 	int r = refused("rmdir", at, NULL, names_may_drop(at, who));
 
 	if (r < 0)
 		return r;
 	object_ref(at->obj);
-	r = act_drop(at, err);
-	if (r < 0 && r != -ECANCELED)
-		failed(at, who, r, err);
+	r = p9_failed(q, at, who, act_drop(at, err), err);
 	object_unref(at->obj);
 	return r;
 }
@@ -93,12 +77,12 @@ int p9_unlinkat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 		return r;
 	who = f->who;
 	if (q->conn->own)
-		who.client = (uint64_t)q->conn->id << 32 | q->msg.flags >> PROCESS_SHIFT;
+		who.client = (uint64_t)q->conn->id << 32 | q->msg.flags >> P9_PROCESS_SHIFT;
 	s = scratch_find(place_ino(&dir), name);
 	if (s) {
 		scratch_stat(s, &st);
 		r = p9_may_change_names(&dir, &st, &f->who, err);
-		if (r == 0 && (q->msg.flags & AT_REMOVEDIR_9P))
+		if (r == 0 && (q->msg.flags & P9_REMOVEDIR))
 			r = -ENOTDIR;
 		if (r == 0)
 			scratch_unlink(s);
@@ -109,22 +93,18 @@ int p9_unlinkat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 		r = refused("remove", &at, NULL, p9_may_change_place(&dir, &at, &f->who, err));
 	if (r < 0)
 		return r;
-	if (q->msg.flags & AT_REMOVEDIR_9P)
-		return remove_dir(&at, &who, err);
+	if (q->msg.flags & P9_REMOVEDIR)
+		return remove_dir(q, &at, &who, err);
 	if (slot_is_dir(at.slot))
 		return -EISDIR;
-	if (link_removable(&dir, &at, &f->who)) {
-		r = link_store(&at, str_of(""), err);
-		if (r < 0 && r != -ECANCELED)
-			failed(&at, &f->who, r, err);
-		return r;
-	}
+	if (link_removable(&dir, &at, &f->who))
+		return p9_failed(q, &at, &f->who, link_store(&at, str_of(""), err), err);
 	guard_refused(&dir, &who);
 	return -EPERM;
 }
 
-static int rename_scratch(const struct place *dir, struct scratch *s, const char *name, const struct who *who,
-			  struct error *err)
+static int rename_scratch(struct p9_req *q, const struct place *dir, struct scratch *s, const char *name,
+			  const struct who *who, struct error *err)
 {
 	struct scratch *old = scratch_find(place_ino(dir), name);
 	struct place at;
@@ -148,20 +128,18 @@ static int rename_scratch(const struct place *dir, struct scratch *s, const char
 	}
 	r = S_ISLNK(st.st_mode) ? link_commit(dir, name, st.st_ino, err)
 				: scratch_commit(dir, name, st.st_ino, who, err);
-	if (r < 0 && r != -ECANCELED && r != -EPERM)
-		failed(dir, who, r, err);
-	return r;
+	return r == -EPERM ? r : p9_failed(q, dir, who, r, err);
 }
 
-static int rename_in(const struct place *dir, const char *name, const struct place *to, const char *newname,
-		     const struct who *who, struct error *err)
+static int rename_in(struct p9_req *q, const struct place *dir, const char *name, const struct place *to,
+		     const char *newname, const struct who *who, struct error *err)
 {
 	struct scratch *s = scratch_find(place_ino(dir), name);
 	struct place at;
 	int r = refused("rename-into", to, newname, p9_may_change_names(to, NULL, who, err));
 
 	if (r == 0 && s)
-		return place_ino(dir) == place_ino(to) ? rename_scratch(dir, s, newname, who, err) : -EPERM;
+		return place_ino(dir) == place_ino(to) ? rename_scratch(q, dir, s, newname, who, err) : -EPERM;
 	if (r == 0)
 		r = place_lookup(dir, name, &at);
 	if (r == 0)
@@ -173,8 +151,7 @@ static int rename_in(const struct place *dir, const char *name, const struct pla
 		r = object_name_check(newname, err);
 		if (r == 0)
 			r = act_rename(&at, newname, err);
-		if (r < 0 && r != -ECANCELED)
-			failed(&at, who, r, err);
+		r = p9_failed(q, &at, who, r, err);
 		object_unref(at.obj);
 	}
 	return r == -EINVAL || r == -EXDEV ? -EBADMSG : r; /* mv would say that it is a directory moved into itself */
@@ -190,7 +167,7 @@ int p9_renameat(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 
 	if (r == 0)
 		r = directory(q, q->msg.newfid, &t, &to, err);
-	return r == 0 ? rename_in(&dir, name, &to, newname, &f->who, err) : r;
+	return r == 0 ? rename_in(q, &dir, name, &to, newname, &f->who, err) : r;
 }
 
 /* The old form: the fid itself moves. */
@@ -213,7 +190,7 @@ int p9_rename(struct p9_req *q, struct p9_msg *out unused, struct error *err)
 			      .obj = at.obj->parent ? at.obj->parent : &root_object,
 			      .who = &f->who };
 	name = xstrdup(at.obj->name);
-	return rename_in(&dir, name, &to, newname, &f->who, err);
+	return rename_in(q, &dir, name, &to, newname, &f->who, err);
 }
 
 int p9_symlink(struct p9_req *q, struct p9_msg *out, struct error *err)
@@ -229,11 +206,8 @@ int p9_symlink(struct p9_req *q, struct p9_msg *out, struct error *err)
 	r = refused("symlink", &dir, name, p9_may_change_names(&dir, NULL, &f->who, err));
 	if (r == 0)
 		r = link_make(&dir, name, q->msg.target, &f->who, &at, &scratch, err);
-	if (r < 0) {
-		if (r != -EEXIST && r != -EPERM && r != -ECANCELED)
-			failed(&dir, &f->who, r, err);
-		return r;
-	}
+	if (r < 0)
+		return r == -EEXIST || r == -EPERM ? r : p9_failed(q, &dir, &f->who, r, err);
 	out->qid = p9_qid_of(&at, scratch);
 	return 0;
 }

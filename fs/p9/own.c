@@ -10,7 +10,6 @@
 #include "engine/device.h"
 #include "engine/domain.h"
 #include "engine/loop.h"
-#include "fs/guard.h"
 #include "fs/stream.h"
 #include "fs/views.h"
 
@@ -159,10 +158,8 @@ int p9_get(struct p9_req *q, struct p9_msg *out, struct error *err)
 		out->mode |= P9_NO_CONTENT;
 	else if (!ready)
 		r = get_content(q, &f, count < most ? count : most, err);
-	if (r < 0 && r != -ECANCELED && err->code && !at.obj->gone)
-		record_failure(&at, &f.who, err);
 	if (r < 0)
-		return r;
+		return err->code ? p9_failed(q, &at, &f.who, r, err) : r;
 	out->data = (struct str){ buf_text(&q->text), q->text.n };
 	return attr_of(&at, &out->attr, err);
 }
@@ -185,14 +182,8 @@ int p9_put(struct p9_req *q, struct p9_msg *out, struct error *err)
 	r = handle_write(f.h, &f.who, 0, q->msg.data, err);
 	if (r == 0)
 		r = handle_flush(f.h, &f.who, true, err);
-	if (r < 0) {
-		if (p9_failed(q, r) && !at.obj->gone) {
-			if (!err->code)
-				error_set(err, -r, "%s", strerror(-r));
-			record_failure(&at, &f.who, err);
-		}
-		return r;
-	}
+	if (r < 0)
+		return p9_failed(q, &at, &f.who, r, err);
 	if (at.obj->gone)
 		return 0;
 	return attr_of(&at, &out->attr, err);

@@ -105,13 +105,9 @@ int p9_bytes_sync(struct p9_req *q, struct p9_fid *f, struct error *err);
 /* B NULL: nobody has it open for it. */
 int p9_bytes_cut(const struct place *at, struct bytes *b, uint64_t size, struct error *err);
 
-/* Did Q fail with R, or did who asked for it take it back?  (What somebody else ended has failed.) */
-static inline bool p9_failed(const struct p9_req *q, int r)
-{
-	return r < 0 && !(r == -ECANCELED && p9_given_up(q));
-}
-
 /* conn.c */
+/* Records R, unless it is none or who asked took it back (what somebody else ended has failed); R. */
+int p9_failed(const struct p9_req *q, const struct place *at, const struct who *who, int r, struct error *err);
 void p9_send(struct p9_conn *c, const struct p9_msg *m);
 void p9_answer(struct p9_req *q, const struct p9_msg *m); /* before its work is done: nothing more is said of it */
 void p9_each_conn(void (*fn)(struct p9_conn *c));

@@ -83,14 +83,14 @@ struct p9_attr { /* what Rgetattr and our listings say of a node */
 		data_version;
 };
 #define P9_GETATTR_BASIC 0x7ffull
-/* Between our own ends, in an attribute's gen: there is no ACL; and, of a directory, that nothing answers to a name that its listing does not have,
- * or that no news come of what is in it: its listing is not to be kept. */
+/* Tunlinkat's flags: a directory; between our own ends, above the shift, the pid of who asked there (below 2^22: PID_MAX_LIMIT) */
+enum { P9_REMOVEDIR = 0x200, P9_PROCESS_SHIFT = 10 };
+/* Between our own ends, in gen: no ACL; of a directory: no name but those it lists is there; no news come of what is in it: do not keep its listing. */
 enum { P9_ATTR_NO_ACL = 1, P9_ATTR_COMPLETE = 2, P9_ATTR_FLEETING = 4 };
 /* Tsetattr's valid bits */
 enum { P9_SET_MODE = 1, P9_SET_UID = 2, P9_SET_GID = 4, P9_SET_SIZE = 8 };
 
-/* What our own ends say of a node besides: what kind of file it is, and on which facets of its object (engine/object.h) depends what was told of it.  0:
- * it is not to be kept at all. */
+/* What our own ends say of a node besides: its kind, and on which facets of its object (engine/object.h) depends what was told; 0: do not keep it. */
 #define P9_NO_CONTENT 0x80 /* in Rget beside the kind: no content is told, not that it is empty */
 enum p9_kind { P9_DIR, P9_LINK, P9_VALUE, P9_DOC, P9_STREAM, P9_BYTES };
 

@@ -88,12 +88,12 @@ static void take_contents(struct rnode *n, struct rcall *list)
 	hash_free(seen);
 }
 
-/* Two round trips; never long, as the clock may have been set while the latency was measured. */
+/* Two round trips; never long, as the first one may have had to wait for more than the line. */
 static int64_t window_ms(const struct remote *r)
 {
 	int64_t ms = 2 * r->latency_ns / 1000000;
 
-	return ms < 0 ? 0 : ms > WINDOW_MAX_MS ? WINDOW_MAX_MS : ms;
+	return ms > WINDOW_MAX_MS ? WINDOW_MAX_MS : ms;
 }
 
 bool rnode_fresh(const struct rnode *n)
@@ -251,7 +251,7 @@ int rnode_greet(struct remote *r, struct error *err)
 	struct p9_msg list = { .type = P9_TLIST, .fid = 0, .count = GET_MAX };
 	autorcall struct rcall *v = remote_send(r, &version), *a = remote_send(r, &attach), *w = remote_send(r, &watch),
 			       *l = remote_send(r, &list);
-	int64_t began = now_realtime_ns();
+	int64_t began = now_monotonic_ns();
 	struct hash *seen;
 	uint64_t cursor;
 	int ret = remote_await(r, v, err);
@@ -266,7 +266,7 @@ int rnode_greet(struct remote *r, struct error *err)
 	r->msize = v->reply.msize;
 	r->own = true;
 	ret = remote_await(r, a, err);
-	r->latency_ns = now_realtime_ns() - began;
+	r->latency_ns = now_monotonic_ns() - began;
 	if (ret < 0)
 		return ret;
 	r->their_uid = a->reply.qid.version; /* our own ends say so there */

@@ -367,7 +367,7 @@ static int names_call(struct call *c, uint32_t fid, struct p9_msg *m, struct err
 	struct rnode *dir = c->remote;
 	int r = front_on_fid(dir, fid, m, &reply, err);
 
-	rnode_changed_names(dir);
+	rnode_take_back(dir);
 	return r;
 }
 
@@ -408,14 +408,14 @@ static int run_unlink(struct call *c, struct error *err)
 	struct p9_msg m = { .type = P9_TUNLINKAT,
 			    .dfid = remote_fid(c->remote->r),
 			    .name = str_of(c->name),
-			    .flags = c->mode | (uint32_t)guard_process(c->who.pid) << 10 };
+			    .flags = c->mode | (uint32_t)guard_process(c->who.pid) << P9_PROCESS_SHIFT };
 
 	return names_call(c, m.dfid, &m, err);
 }
 
 void remote_unlink(fuse_req_t req, fuse_ino_t parent, const char *name, bool dir)
 {
-	start_named(req, parent, name, dir ? 0x200 : 0, run_unlink, NULL);
+	start_named(req, parent, name, dir ? P9_REMOVEDIR : 0, run_unlink, NULL);
 }
 
 static int run_symlink(struct call *c, struct error *err)
@@ -470,8 +470,8 @@ static int run_rename(struct call *c, struct error *err)
 	remote_clunk(dir->r, to_walk.newfid);
 	if (r == 0)
 		rnode_renamed(dir, c->name, to, buf_text(&c->data));
-	rnode_changed_names(dir);
-	rnode_changed_names(to);
+	rnode_take_back(dir);
+	rnode_take_back(to);
 	return r;
 }
 

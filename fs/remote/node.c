@@ -206,11 +206,6 @@ void rnode_news(struct remote *r, struct str data)
 		one_news(r, serial, facets);
 }
 
-void rnode_changed_names(struct rnode *dir)
-{
-	rnode_take_back(dir);
-}
-
 void rnode_is_gone(struct rnode *n)
 {
 	if (n->parent && !n->gone)
@@ -404,7 +399,6 @@ void rnode_stale(struct rnode *n)
 
 void rnode_put(struct rnode *n, const struct p9_attr *a)
 {
-	n->text_known = false;
 	if (n->facets)
 		n->attr = *a;
 	rnode_take_back(n);

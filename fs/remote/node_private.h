@@ -5,8 +5,7 @@
 
 #include "remote.h"
 
-void rnode_drop(struct rnode *n);      /* it is gone, and what is in it */
-void rnode_take_back(struct rnode *n); /* nothing that was told of it holds any more */
+void rnode_drop(struct rnode *n); /* it is gone, and what is in it */
 /* The child NAME of DIR is now QID. */
 struct rnode *rnode_take_child(struct rnode *dir, const char *name, const struct p9_qid *qid);
 /* C is the reply that says so. */

@@ -49,7 +49,7 @@ struct remote {
 	enum remote_state state;
 	char *error_text;	  /* why it is not connected */
 	struct transport carrier; /* by what it is, or was last */
-	int64_t latency_ns;
+	int64_t latency_ns;	  /* of the first round trip */
 	struct link *link;
 	bool own; /* the other end knows our messages */
 	uint32_t msize;
@@ -146,8 +146,8 @@ void rnodes_free(struct remote *r);
 void rnode_stale(struct rnode *n);			  /* it was changed from here */
 void rnode_put(struct rnode *n, const struct p9_attr *a); /* something was written to it */
 void rnode_news(struct remote *r, struct str data);	  /* those of an Rwatch */
-void rnode_changed_names(struct rnode *dir);
-void rnode_is_gone(struct rnode *n); /* as a walk to it has shown */
+void rnode_take_back(struct rnode *n);			  /* nothing that was told of it holds any more */
+void rnode_is_gone(struct rnode *n);			  /* as a walk to it has shown */
 /* The kernel moves what it knows by NAME: so does this. */
 void rnode_renamed(struct rnode *dir, const char *name, struct rnode *to, const char *newname);
 /* A scratch file that was just created there. */
