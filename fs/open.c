@@ -353,18 +353,22 @@ static int secret_write(struct handle *h, const struct place *at, uint64_t off, 
 	return r;
 }
 
-/* Several lines: what O_APPEND writes comes behind those that are there. */
-static int lines_write(const struct handle *h, const struct place *at, struct str data, struct error *err)
+/* Several lines: what O_APPEND writes, and what follows another write (a loop of echos), comes behind those that are there. */
+static int lines_write(struct handle *h, const struct place *at, uint64_t off, struct str data, struct error *err)
 {
 	autobuf struct buf text = { 0 };
-	int r = h->flags & O_APPEND ? place_show(at, &text, err) : 0;
+	bool more = (h->flags & O_APPEND) || (off && off == h->end);
+	int r = more ? place_show(at, &text, err) : 0;
 
 	if (r < 0)
 		return r;
 	if (text.n && text.p[text.n - 1] != '\n')
 		buf_putc(&text, '\n');
 	buf_add(&text, data.p, data.n);
-	return value_store(at, (struct str){ buf_text(&text), text.n }, err);
+	r = value_store(at, (struct str){ buf_text(&text), text.n }, err);
+	if (r >= 0)
+		h->end = off + data.n;
+	return r;
 }
 
 int handle_write(struct handle *h, const struct who *who, uint64_t off, struct str data, struct error *err)
@@ -384,7 +388,7 @@ int handle_write(struct handle *h, const struct who *who, uint64_t off, struct s
 	if (h->cut && off == h->cut)
 		return error_set(err, EINVAL, "a value is written by one write");
 	h->cut = data.n && data.p[data.n - 1] != '\n' ? off + data.n : 0;
-	r = at.slot->entry->lines ? lines_write(h, &at, data, err) : value_store(&at, data, err);
+	r = at.slot->entry->lines ? lines_write(h, &at, off, data, err) : value_store(&at, data, err);
 	samples_drop(); /* the open itself made one, of before */
 	return r;
 }

@@ -26,7 +26,7 @@ struct handle {
 	struct draft *draft;
 	struct scratch *scratch;
 	struct bytes *bytes;
-	uint64_t base, end; /* stream: what offset 0 is, where the last read ended */
+	uint64_t base, end; /* stream: what offset 0 is, where the last read ended; lines: where the last write did */
 	void *poll;	    /* the front end's note that somebody polls */
 	TAILQ_ENTRY(handle) polled, list;
 	struct handle *next_spare;

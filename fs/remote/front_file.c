@@ -293,6 +293,8 @@ static int run_write(struct call *c, struct error *err)
 	autorcall struct rcall *got = NULL;
 	int r;
 
+	if (h->written && c->off) /* behind what it wrote before */
+		m.flags = (m.flags & ~O_TRUNC) | O_APPEND;
 	h->written = h->stale = true;
 	if (h->fid)
 		return write_fid(c, err);

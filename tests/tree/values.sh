@@ -86,6 +86,19 @@ is "$(get cpus)" 2 'the last one counts'
 ok 'opening and closing' sh -c ": > $d/cpus"
 is "$(get cpus)" 2 'changes nothing'
 
+# ---- a list ----
+
+map=$M/host/access/map
+{ echo 'root CN=a'; echo 'root CN=b'; echo 'root CN=c'; } > "$map"
+is "$(cat "$map")" "$(printf 'root CN=%s\n' a b c)" 'the lines of several programs are all there'
+echo 'root CN=d' >> "$map"
+is "$(cut -d= -f2 < "$map" | tr '\n' ' ')" 'a b c d ' '>> adds one'
+{ echo 'root CN=e'; echo 'rubbish'; echo 'root CN=f'; } > "$map" 2> "$TMP/said" || :
+like "$(cat "$TMP/said")" 'rror' 'a bad one is refused'
+is "$(cut -d= -f2 < "$map" | tr '\n' ' ')" 'e f ' 'and the others stay'
+echo 'root CN=g' > "$map"
+is "$(cat "$map")" 'root CN=g' 'a new opening begins anew'
+
 rejects cpus 0 ERANGE
 rejects cpus -1
 rejects cpus two
