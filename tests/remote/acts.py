@@ -1,30 +1,51 @@
 #!/usr/bin/env python3
 """acts.py WHERE < ACTS - tries each act as the user who runs it, and prints what came of it.
 
-WHERE is a mount's directory, or unix:PATH of a socket that speaks 9P2000.L.  Each line of ACTS is
+WHERE is a mount's directory, or who speaks 9P2000.L: unix:PATH of a socket, tls:PORT:DIR with DIR's
+certificates, run:COMMAND on its standard input and output.  Each line of ACTS is
 "ACT [PATH] [ARGUMENT]"; the answer is that and ": WORD", where WORD is "yes", or "no" when
 the refusal was EACCES or EPERM, or the name of another errno.  Acts undo themselves.
 """
 import errno
 import os
 import select
+import shlex
 import socket
+import ssl
 import stat
 import struct
+import subprocess
 import sys
 
 NOFID, NONUNAME = 0xffffffff, 0xffffffff
 ACL = 'system.posix_acl_access'
 
 
+def connected(where):
+    kind, rest = where.split(':', 1)
+    if kind == 'unix':
+        s = socket.socket(socket.AF_UNIX)
+        s.connect(rest)
+    elif kind == 'tls':
+        port, pki = rest.split(':')
+        context = ssl.create_default_context(cafile=pki + '/cacert.pem')
+        context.load_cert_chain(pki + '/clientcert.pem', pki + '/clientkey.pem')
+        s = context.wrap_socket(socket.create_connection(('127.0.0.1', int(port))),
+                                server_hostname='localhost')
+    else:
+        s, end = socket.socketpair()
+        subprocess.Popen(shlex.split(rest), stdin=end, stdout=end)
+        end.close()
+    s.settimeout(20)
+    return s
+
+
 class Wire:
     """The same calls as the mount's below, by 9P."""
 
-    def __init__(self, path, uname=NONUNAME):
-        self.path = path
-        self.s = socket.socket(socket.AF_UNIX)
-        self.s.settimeout(20)
-        self.s.connect(path)
+    def __init__(self, where, uname=NONUNAME):
+        self.where = where
+        self.s = connected(where)
         self.next = 1
         self.call(100, struct.pack('<I', 65536 * 4) + self.text('9P2000.L.domfs'))
         self.call(104, struct.pack('<II', 0, NOFID) + self.text('') + self.text('') +
@@ -272,7 +293,7 @@ def news(fs, serial, ready):    # is it said within some seconds what changed of
 def become(fs, uid):            # attaches as somebody else: by 9P only
     if isinstance(fs, Mount):
         raise OSError(errno.EACCES, 'there is no such way')
-    Wire(fs.path, int(uid))
+    Wire(fs.where, int(uid))
 
 
 ACTS = dict(read=whole, write=write, tells=tells, mkdir=make, rmdir=lambda f, p: f.rmdir(p),
@@ -283,7 +304,7 @@ ACTS = dict(read=whole, write=write, tells=tells, mkdir=make, rmdir=lambda f, p:
 
 def main():
     where = sys.argv[1]
-    fs = Wire(where[5:]) if where.startswith('unix:') else Mount(where)
+    fs = Mount(where) if where.startswith('/') else Wire(where)
     for line in sys.stdin:
         act, *rest = line.split()
         try:
