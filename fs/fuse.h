@@ -57,6 +57,7 @@ struct call {
 	int (*run)(struct call *c, struct error *err); /* in the task */
 	void (*reply)(struct call *c);		       /* when RUN succeeded; NULL: fuse_reply_err(req, 0) */
 	bool interrupted, cancelling, done;
+	struct loop_timer *timer; /* until it is cancelled */
 	int64_t grace_ms; /* how long an interrupt waits for it to end by itself: programs expect no EINTR of a plain file */
 	bool *told_done; /* set when it has ended */
 	struct task *task;

@@ -43,6 +43,7 @@ static void cancel(void *arg)
 	struct call *c = arg;
 
 	c->cancelling = false;
+	c->timer = NULL;
 	if (c->done)
 		call_free(c);
 	else
@@ -55,7 +56,7 @@ static void on_interrupt(fuse_req_t req unused, void *arg)
 
 	c->interrupted = true;
 	if (!c->cancelling && c->grace_ms)
-		loop_timer(c->grace_ms, cancel, c);
+		c->timer = loop_timer(c->grace_ms, cancel, c);
 	else if (!c->cancelling)
 		loop_soon(cancel, c);
 	c->cancelling = true;
@@ -100,6 +101,10 @@ static void call_run(void *arg)
 		host_failed(c->remote, &c->who, &err);
 	else if (r < 0)
 		record_failure(&c->at, &c->who, r, &err);
+	if (c->timer) { /* not left to the loop: it may end before */
+		loop_untimer(c->timer);
+		c->cancelling = false;
+	}
 	if (!c->cancelling)
 		call_free(c);
 }

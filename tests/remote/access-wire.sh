@@ -3,7 +3,7 @@
 # timeout: 240
 # over: no, acts as several users, and a client is one
 if [ -z "${DOMFS_OWN_USERS:-}" ] && [ "$(id -u)" = 0 ]; then	# users that only this test has
-	exec env DOMFS_OWN_USERS=1 unshare -m "$0" "$@"
+	exec env DOMFS_OWN_USERS=1 unshare -m --propagation slave "$0" "$@"
 fi
 . "$(dirname "$0")/../lib.sh"
 require root 'logs in as several users'
