@@ -48,6 +48,8 @@ mon data avail crit = 1
 osd pool default size = 1
 osd pool default min size = 1
 osd crush chooseleaf type = 0
+# a lone OSD that was stopped for longer than its lease (16 s) may keep what was asked then for ever (ceph-container issue 1682)
+osd pool default read lease ratio = 100
 osd objectstore = bluestore
 osd memory target = 939524096
 bluestore block size = 4294967296
