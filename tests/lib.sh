@@ -405,11 +405,12 @@ wait_for() {	# SECONDS COMMAND...
 	done
 }
 
-# The guest has said a line that matches (extended regex), since mark_console if that was called.
+# The guest has said a line that matches (extended regex), since mark_console if that was called.  A guest without KVM on a
+# busy machine takes its time: three times what is asked for.
 wait_console() {	# NAME PATTERN SECONDS
 	_from=1
 	[ ! -r "$TMP/mark.$1" ] || read -r _from < "$TMP/mark.$1"
-	wait_for "$3" _said "$1" "$2" "$_from"
+	wait_for $(($3 * 3)) _said "$1" "$2" "$_from"
 }
 _said() { tail -c +"$3" "$M/domains/$1/console.log" | tr -d '\r' | grep -qE -e "$2"; }
 
