@@ -97,6 +97,8 @@ void reply_open(fuse_req_t req, struct handle *h, struct fuse_file_info *fi);
 
 /* fuse_bytes.c: files of bytes, answered by their own threads */
 #define BYTES_GRACE_MS 250 /* storage that works answers before: a signal that is handled is not seen as an error */
+/* Of files that are not bytes nothing is known but their size: all of it is data. */
+void front_seek_text(fuse_req_t req, off_t size, off_t off, int whence);
 void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi);
 void ll_fallocate(fuse_req_t req, fuse_ino_t ino, int mode, off_t off, off_t n, struct fuse_file_info *fi);
 void ll_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct fuse_file_info *fi_in,

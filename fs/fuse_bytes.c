@@ -138,7 +138,16 @@ void ll_copy_file_range(fuse_req_t req, fuse_ino_t ino_in, off_t off_in, struct 
 	bytes_request_start(r);
 }
 
-/* Of other files nothing is known but their size: all of it is data. */
+void front_seek_text(fuse_req_t req, off_t size, off_t off, int whence)
+{
+	if (whence != SEEK_DATA && whence != SEEK_HOLE)
+		fuse_reply_err(req, EINVAL);
+	else if (off >= size)
+		fuse_reply_err(req, ENXIO);
+	else
+		fuse_reply_lseek(req, whence == SEEK_DATA ? off : size);
+}
+
 static void seek_text(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)
 {
 	const struct handle *h = (const struct handle *)(uintptr_t)fi->fh;
@@ -147,12 +156,7 @@ static void seek_text(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, str
 
 	if (!size && !(ino & SCRATCH_INO) && place_of(ino, &at) == 0)
 		size = (off_t)place_size(&at);
-	if (whence != SEEK_DATA && whence != SEEK_HOLE)
-		fuse_reply_err(req, EINVAL);
-	else if (off >= size)
-		fuse_reply_err(req, ENXIO);
-	else
-		fuse_reply_lseek(req, whence == SEEK_DATA ? off : size);
+	front_seek_text(req, size, off, whence);
 }
 
 void ll_lseek(fuse_req_t req, fuse_ino_t ino, off_t off, int whence, struct fuse_file_info *fi)

@@ -15,9 +15,6 @@
 #include "remote/remote.h"
 #include "treecmd.h"
 
-#define SETTLE_MS                                                                                                      \
-	3000 /* so long the end of a server waits for what its threads still do: a dead storage may keep them for ever */
-
 struct command {
 	const char *name;
 	const char *usage;

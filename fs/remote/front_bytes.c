@@ -96,26 +96,13 @@ static void reply_seek(struct call *c)
 	fuse_reply_lseek(c->req, c->off);
 }
 
-/* Of other files all is data, as far as they go. */
-static void seek_text(fuse_req_t req, const struct rhandle *h, off_t off, int whence)
-{
-	off_t size = h->text.n ? (off_t)h->text.n : (off_t)h->n->attr.size;
-
-	if (whence != SEEK_DATA && whence != SEEK_HOLE)
-		fuse_reply_err(req, EINVAL);
-	else if (off >= size)
-		fuse_reply_err(req, ENXIO);
-	else
-		fuse_reply_lseek(req, whence == SEEK_DATA ? off : size);
-}
-
 void remote_lseek(fuse_req_t req, off_t off, int whence, struct fuse_file_info *fi)
 {
 	struct rhandle *h = front_handle(fi);
 	struct call *c;
 
 	if (!h->bytes) {
-		seek_text(req, h, off, whence);
+		front_seek_text(req, h->text.n ? (off_t)h->text.n : (off_t)h->n->attr.size, off, whence);
 		return;
 	}
 	c = bytes_call(req, h, run_seek, reply_seek);

@@ -6,41 +6,14 @@
 #include <poll.h>
 #include <stdio.h>
 #include <sys/socket.h>
-#include <time.h>
 #include <unistd.h>
 
 #include "engine/offload.h"
 #include "engine/units.h"
 
-#define LOGIN_MS   20000
-#define WINDOW	   (8u << 20) /* how much may be on its way here: 400 MB/s at 20 ms */
-#define PACKET	   32768
-#define EXIT_WAITS 2 /* s */
-
-/* Threads that use libssh2 now: what it is made of is torn down at exit, and they must not be in it. */
-static pthread_mutex_t live_lock = PTHREAD_MUTEX_INITIALIZER;
-static pthread_cond_t live_less = PTHREAD_COND_INITIALIZER;
-static unsigned live;
-
-static void count_live(int by)
-{
-	pthread_mutex_lock(&live_lock);
-	live += by;
-	pthread_cond_broadcast(&live_less);
-	pthread_mutex_unlock(&live_lock);
-}
-
-static void at_exit(void)
-{
-	struct timespec until;
-
-	clock_gettime(CLOCK_REALTIME, &until);
-	until.tv_sec += EXIT_WAITS;
-	pthread_mutex_lock(&live_lock);
-	while (live && pthread_cond_timedwait(&live_less, &live_lock, &until) == 0)
-		;
-	pthread_mutex_unlock(&live_lock);
-}
+#define LOGIN_MS 20000
+#define WINDOW	 (8u << 20) /* how much may be on its way here: 400 MB/s at 20 ms */
+#define PACKET	 32768
 
 bool ssh_library_has_rsa(void)
 {
@@ -58,7 +31,6 @@ void ssh_session_close(struct ssh_session *s)
 		for (int i = 0; i < 100 && libssh2_session_free(s->ssh) == LIBSSH2_ERROR_EAGAIN; i++)
 			;
 		s->ssh = NULL;
-		count_live(-1);
 	}
 	base_close_p(&s->agent_fd);
 	base_close_p(&s->sock);
@@ -185,7 +157,6 @@ static int begin(struct ssh_session *s)
 		s->text = xstrdup("libssh2: no session");
 		return -EHOSTUNREACH;
 	}
-	count_live(1);
 	libssh2_session_set_blocking(s->ssh, 0);
 	r = prefer(s);
 	if (r < 0)
@@ -491,8 +462,6 @@ int ssh_library_open(const struct ssh_uri *u, const struct ssh_config *c, struct
 
 	if (!begun && libssh2_init(0) != 0)
 		return error_set(err, ENOMEM, "libssh2 cannot be initialized");
-	if (!begun)
-		atexit(at_exit); /* before what libssh2's libraries do then */
 	begun = true;
 	s = session_new();
 	r = prepare(s, u, c, why_not, err);
